@@ -1,0 +1,98 @@
+package status
+
+import (
+	"maps"
+	"sync"
+	"time"
+)
+
+// Board collects the conditions of all stages. It is safe for concurrent use.
+type Board struct {
+	device, version string
+	started         time.Time
+
+	mu      sync.Mutex
+	order   []string
+	stages  map[string]*Condition
+	state   State     // of the whole
+	since   time.Time // of the state of the whole
+	changed chan struct{}
+}
+
+// NewBoard returns a Board on which every stage is waiting. The order of
+// stages is the order of the path.
+func NewBoard(device, version string, stages ...string) *Board {
+	now := time.Now()
+	b := &Board{
+		device: device, version: version, started: now,
+		order: stages, stages: map[string]*Condition{},
+		state: Waiting, since: now, changed: make(chan struct{}),
+	}
+	for _, name := range stages {
+		b.stages[name] = &Condition{
+			Stage: name, State: Waiting, Reason: ReasonWaiting, Since: now, Facts: Facts{},
+		}
+	}
+	return b
+}
+
+// Set publishes an update of the named stage, which must be on the Board.
+func (b *Board) Set(stage string, u Update) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.stages[stage]
+	before := *c
+	if c.State != u.State {
+		if c.State == OK {
+			c.Losses++
+		}
+		if c.State.Usable() && !u.State.Usable() {
+			c.Breaks++
+		}
+		c.Since = time.Now()
+	}
+	c.State, c.Reason, c.Detail, c.Hint = u.State, u.Reason, u.Detail, u.Hint
+	if u.Facts != nil {
+		c.Facts = u.Facts
+	}
+	if before.State == c.State && before.Reason == c.Reason && before.Detail == c.Detail &&
+		before.Hint == c.Hint && u.Facts == nil {
+		return
+	}
+	b.updateWhole()
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+func (b *Board) updateWhole() {
+	worst := OK
+	for _, c := range b.stages {
+		if c.State.severity() > worst.severity() {
+			worst = c.State
+		}
+	}
+	if worst != b.state {
+		b.state, b.since = worst, time.Now()
+	}
+}
+
+// Condition returns the condition of the named stage.
+func (b *Board) Condition(stage string) Condition {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stages[stage].clone()
+}
+
+// Changed returns a channel that is closed at the next change. Take it before
+// reading the Board, or a change in between is missed.
+func (b *Board) Changed() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.changed
+}
+
+func (c *Condition) clone() Condition {
+	d := *c
+	d.Facts = maps.Clone(c.Facts)
+	return d
+}

@@ -1,0 +1,46 @@
+package status
+
+import "time"
+
+// Schema is the version of the JSON that Snapshot marshals to. Fields may be
+// added within a schema; none is renamed or removed.
+const Schema = 1
+
+// Snapshot is the Board at one moment: what `edgeagent status --json` prints.
+type Snapshot struct {
+	Schema   int         `json:"schema"`
+	Version  string      `json:"version"`
+	Device   string      `json:"device"`
+	State    State       `json:"state"` // the worst of all stages
+	Since    time.Time   `json:"since"`
+	Started  time.Time   `json:"started"` // when the daemon started
+	Now      time.Time   `json:"now"`     // when the snapshot was taken
+	FixFirst *Finding    `json:"fix_first"`
+	Stages   []Condition `json:"stages"`
+}
+
+// Finding is the root cause: the first stage that is not ok, and what to do.
+type Finding struct {
+	Stage  string `json:"stage"`
+	Reason Reason `json:"reason"`
+	Detail string `json:"detail"`
+	Hint   string `json:"hint"`
+}
+
+// Snapshot returns the Board as it is now.
+func (b *Board) Snapshot() Snapshot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := Snapshot{
+		Schema: Schema, Version: b.version, Device: b.device,
+		State: b.state, Since: b.since, Started: b.started, Now: time.Now(),
+	}
+	for _, name := range b.order {
+		c := b.stages[name].clone()
+		s.Stages = append(s.Stages, c)
+		if s.FixFirst == nil && c.State != OK {
+			s.FixFirst = &Finding{Stage: name, Reason: c.Reason, Detail: c.Detail, Hint: hint(c)}
+		}
+	}
+	return s
+}
