@@ -69,17 +69,13 @@ func NewGate(build time.Time, file string) (g *Gate, note string) {
 	return g, ""
 }
 
-// Check returns an error wrapping ErrWrong if now cannot be the true time.
+// Check returns an error wrapping ErrWrong if now cannot be the true time. The
+// last known time is no ground for refusal by itself: one jump into the future
+// and back would lock the device out for good.
 func (g *Gate) Check(now time.Time) error {
-	g.mu.Lock()
-	last := g.last
-	g.mu.Unlock()
 	if now.Before(g.build) {
 		return fmt.Errorf("%w: it says %s, before this program was built (%s)",
 			ErrWrong, stamp(now), stamp(g.build))
-	}
-	if now.Before(last.Add(-slack)) {
-		return fmt.Errorf("%w: it says %s, but %s has already been", ErrWrong, stamp(now), stamp(last))
 	}
 	return nil
 }
@@ -103,12 +99,21 @@ func (g *Gate) Confirm(now time.Time) error {
 }
 
 // CheckCert returns an error wrapping ErrExpired or ErrNotYetValid if cert is
-// not valid at now. Call it after Check, so that a wrong clock is named first.
-func CheckCert(cert *x509.Certificate, now time.Time) error {
-	if now.After(cert.NotAfter) {
-		return fmt.Errorf("%w on %s", ErrExpired, stamp(cert.NotAfter))
+// not valid at now, or ErrWrong if now cannot be right: before the build, or
+// before the certificate begins although a later time has been known.
+func (g *Gate) CheckCert(cert *x509.Certificate, now time.Time) error {
+	if err := g.Check(now); err != nil {
+		return err
 	}
-	if now.Before(cert.NotBefore) {
+	g.mu.Lock()
+	last := g.last
+	g.mu.Unlock()
+	switch {
+	case now.After(cert.NotAfter):
+		return fmt.Errorf("%w on %s", ErrExpired, stamp(cert.NotAfter))
+	case now.Before(cert.NotBefore) && now.Before(last.Add(-slack)):
+		return fmt.Errorf("%w: it says %s, but %s has already been", ErrWrong, stamp(now), stamp(last))
+	case now.Before(cert.NotBefore):
 		return fmt.Errorf("%w: it begins on %s, the clock says %s", ErrNotYetValid, stamp(cert.NotBefore), stamp(now))
 	}
 	return nil
