@@ -1,6 +1,5 @@
 package localproxy
 
-
 // Kinds of Event, in the order in which a tunnel usually sees them.
 const (
 	EventConnecting   = "connecting"    // Address: dialling the service
