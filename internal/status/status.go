@@ -13,7 +13,7 @@ type State string
 // The states of a stage, and of the agent as a whole.
 const (
 	Waiting  State = "waiting"  // for the stage before it
-	Starting State = "starting" // at work, never been ok since it was started
+	Starting State = "starting" // at work, not ok yet
 	OK       State = "ok"       // carries the path
 	Degraded State = "degraded" // carries the path, with a fault or in doubt
 	Down     State = "down"     // carries nothing

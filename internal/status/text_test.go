@@ -1,0 +1,146 @@
+package status
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden screens")
+
+// Moments of the golden screens.
+var (
+	noon    = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	daysAgo = noon.Add(-59 * time.Hour)
+)
+
+func healthy() Snapshot {
+	stage := func(name string, reason Reason, detail string) Condition {
+		return Condition{Stage: name, State: OK, Reason: reason, Detail: detail, Since: daysAgo}
+	}
+	return Snapshot{
+		Schema: Schema, Version: "0.1.0", Device: "gw-042", State: OK, Since: daysAgo,
+		Started: noon.Add(-76 * time.Hour), Now: noon,
+		Stages: []Condition{
+			stage("link", ReasonConnected, "vpn (openvpn) on tun0, 172.31.0.34 to 203.0.113.10"),
+			stage("dns", ReasonReady, "amazonaws.com from 10.0.0.2, 12 ms"),
+			stage("endpoint", ReasonPrivate, "private: 10.0.6.105, 10.0.20.107"),
+			stage("broker", ReasonConnected, "10.0.6.105:8883, keepalive 230 s, round trip 41 ms"),
+			stage("tunnel", ReasonIdle, "idle; last SSH 2026-11-20 08:30, 4 min"),
+		},
+	}
+}
+
+func broken(stage int, state State, reason Reason, detail string) Snapshot {
+	s := healthy()
+	s.State, s.Since = state, noon.Add(-4*time.Minute)
+	c := &s.Stages[stage]
+	c.State, c.Reason, c.Detail, c.Since = state, reason, detail, s.Since
+	s.FixFirst = &Finding{Stage: c.Stage, Reason: reason, Detail: detail, Hint: Hint(c.Stage, reason)}
+	if state.Usable() {
+		return s
+	}
+	for i := stage + 1; i < len(s.Stages); i++ {
+		s.Stages[i] = Condition{
+			Stage: s.Stages[i].Stage, State: Waiting, Reason: ReasonWaiting, Detail: "for " + c.Stage, Since: s.Since,
+		}
+	}
+	return s
+}
+
+func TestTextGoldenScreens(t *testing.T) {
+	public := broken(2, Down, ReasonPublic, "VPC resolver 10.0.0.2 answers 198.51.100.80 for xxxxxxxxxxxxxx-ats.iot.ap-northeast-1.amazonaws.com")
+	public.Stages[1].State, public.Stages[1].Reason = Degraded, ReasonPublicAnswer
+	daemonDown := Snapshot{
+		Device: "gw-042", State: Down, Now: noon,
+		FixFirst: &Finding{Stage: "daemon", Reason: ReasonUnreachable, Hint: Hint("daemon", ReasonUnreachable)},
+	}
+	screens := map[string]Snapshot{
+		"healthy":     healthy(),
+		"no-answer":   broken(0, Down, ReasonNoAnswer, "vpn (openvpn): nothing from 203.0.113.10:443 since 08:30:12; the uplink is fine (wlan0, gateway 3 ms)"),
+		"starting":    broken(0, Starting, ReasonConnecting, "vpn (openvpn): waiting for 203.0.113.10:443"),
+		"trampled":    broken(1, Degraded, ReasonHostTrampled, "/etc/resolv.conf was rewritten by NetworkManager"),
+		"public":      public,
+		"taken-over":  broken(3, Down, ReasonTakenOver, "another device uses the client id gw-042; next try in 2 min"),
+		"daemon-down": daemonDown,
+	}
+	for name, s := range screens {
+		t.Run(name, func(t *testing.T) {
+			got := Text(s, TextOptions{})
+			for l := range strings.Lines(got) {
+				if len(strings.TrimRight(l, "\n")) > defaultWidth {
+					t.Errorf("line over 80 columns: %q", l)
+				}
+			}
+			golden := filepath.Join("testdata", name+".txt")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("screen (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A serial console shows ASCII only, and colour comes only when asked for.
+func TestTextIsPlainASCII(t *testing.T) {
+	for i, r := range Text(broken(0, Down, ReasonNoAnswer, "silent"), TextOptions{}) {
+		if r > '~' || r < ' ' && r != '\n' {
+			t.Fatalf("byte %d is %q", i, r)
+		}
+	}
+}
+
+func TestTextColoursTheStateWordAlone(t *testing.T) {
+	got := Text(healthy(), TextOptions{Color: true})
+	for _, want := range []string{"gw-042  \x1b[32mOK\x1b[0m", "  broker    \x1b[32mok\x1b[0m    10.0.6.105"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%q", want, got)
+		}
+	}
+}
+
+func TestTextNarrow(t *testing.T) {
+	for l := range strings.Lines(Text(healthy(), TextOptions{Width: 48})) {
+		if len(l) > 49 {
+			t.Errorf("line over 48 columns: %q", l)
+		}
+	}
+}
+
+func TestAge(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second:              "0 s",
+		8*time.Second + 999*1e6:   "8 s",
+		12 * time.Minute:          "12 min",
+		2*time.Hour + time.Minute: "2 h 1 min",
+		59 * time.Hour:            "2 d 11 h",
+	} {
+		if got := Age(d); got != want {
+			t.Errorf("Age(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+// Every text is one that a tech can act on: a title, and a hint that is a sentence.
+func TestTextsAreComplete(t *testing.T) {
+	for stage, reasons := range texts {
+		for reason, text := range reasons {
+			if text.title == "" || !strings.HasSuffix(text.hint, ".") {
+				t.Errorf("%s %s: title %q, hint %q", stage, reason, text.title, text.hint)
+			}
+		}
+	}
+}
