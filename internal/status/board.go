@@ -2,6 +2,7 @@ package status
 
 import (
 	"maps"
+	"reflect"
 	"sync"
 	"time"
 )
@@ -36,7 +37,8 @@ func NewBoard(device, version string, stages ...string) *Board {
 	return b
 }
 
-// Set publishes an update of the named stage, which must be on the Board.
+// Set publishes an update of the named stage, which must be on the Board. An
+// update that changes nothing is not announced.
 func (b *Board) Set(stage string, u Update) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -46,17 +48,13 @@ func (b *Board) Set(stage string, u Update) {
 		if c.State == OK {
 			c.Losses++
 		}
-		if c.State.Usable() && !u.State.Usable() {
-			c.Breaks++
-		}
 		c.Since = time.Now()
 	}
 	c.State, c.Reason, c.Detail, c.Hint = u.State, u.Reason, u.Detail, u.Hint
 	if u.Facts != nil {
 		c.Facts = u.Facts
 	}
-	if before.State == c.State && before.Reason == c.Reason && before.Detail == c.Detail &&
-		before.Hint == c.Hint && u.Facts == nil {
+	if reflect.DeepEqual(before, *c) {
 		return
 	}
 	b.updateWhole()

@@ -11,7 +11,7 @@ import (
 
 func newTestBoard() *Board { return NewBoard("gw-042", "0.1.0", "link", "dns", "broker") }
 
-func TestBoardCountsLossesAndBreaks(t *testing.T) {
+func TestBoardCountsLosses(t *testing.T) {
 	b := newTestBoard()
 	for _, s := range []State{Starting, OK, Degraded, OK, Down, Starting, OK, Starting, Degraded, Down} {
 		b.Set("link", Update{State: s})
@@ -19,21 +19,6 @@ func TestBoardCountsLossesAndBreaks(t *testing.T) {
 	c := b.Condition("link")
 	if c.Losses != 3 {
 		t.Errorf("Losses = %d after leaving ok three times", c.Losses)
-	}
-	if c.Breaks != 3 {
-		t.Errorf("Breaks = %d after ceasing to be usable three times", c.Breaks)
-	}
-}
-
-// A dependant that sleeps through down -> ok must still see that it happened.
-func TestBoardBlipIsCounted(t *testing.T) {
-	b := newTestBoard()
-	b.Set("link", Update{State: OK})
-	before := b.Condition("link").Breaks
-	b.Set("link", Update{State: Down})
-	b.Set("link", Update{State: OK})
-	if after := b.Condition("link").Breaks; after == before {
-		t.Errorf("Breaks stayed %d over a blip", after)
 	}
 }
 
@@ -65,8 +50,9 @@ func TestBoardNilFactsKeepsFacts(t *testing.T) {
 
 func TestBoardChangedOnlyOnChange(t *testing.T) {
 	b := newTestBoard()
-	u := Update{State: OK, Reason: ReasonConnected, Detail: "up"}
+	u := Update{State: OK, Reason: ReasonConnected, Detail: "up", Facts: Facts{"servers": []string{"10.0.0.2"}}}
 	b.Set("link", u)
+	u.Facts = Facts{"servers": []string{"10.0.0.2"}}
 	changed := b.Changed()
 	b.Set("link", u)
 	select {

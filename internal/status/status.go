@@ -65,9 +65,6 @@ type Condition struct {
 	Losses int       `json:"losses"` // times the stage has left ok since the daemon started
 	Facts  Facts     `json:"facts"`
 
-	// Breaks counts how often the stage stopped being usable. Dependants are
-	// gated on it, so that a blip shorter than a wake-up still counts.
-	Breaks int `json:"-"`
 	// Hint is the stage's own next action, if it has a better one than its reason.
 	Hint string `json:"-"`
 }
