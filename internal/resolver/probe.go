@@ -1,0 +1,223 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+const dnsPort = 53
+
+var errNoServers = errors.New("no VPC resolver is known: set resolver.servers")
+
+// asker is what the Client does; tests answer in its place.
+type asker interface {
+	Exchange(ctx context.Context, q *dns.Msg, server netip.AddrPort, device string) (*dns.Msg, error)
+}
+
+// ProberOptions say what is asked, and how.
+type ProberOptions struct {
+	Host   string // endpoint.host
+	Client *Client
+	Log    *slog.Logger
+}
+
+// Prober asks the VPC resolver for the endpoint's address. One query serves
+// three ends: the link learns that packets come back, the dns stage that the
+// resolver answers, the endpoint stage which addresses to prove. Probes of one
+// link never run side by side; who asks meanwhile shares the answer.
+type Prober struct {
+	host string
+	ask  asker
+	log  *slog.Logger
+
+	mu      sync.Mutex
+	lanes   map[string]*lane // by name of the link
+	last    Result
+	count   uint64 // of results
+	changed chan struct{}
+}
+
+// lane is what is known and under way on one link. Links are probed apart: a
+// standby that fails says nothing of the one that carries the path.
+type lane struct {
+	last   Result
+	good   netip.Addr // the server that answered last
+	flight *flight
+}
+
+type flight struct {
+	path   Path
+	landed chan struct{} // closed when result and err are set
+	result Result
+	err    error // the prober gave up, the result is void
+}
+
+// NewProber returns a Prober; it asks nothing by itself.
+func NewProber(o ProberOptions) *Prober {
+	return &Prober{
+		host: o.Host, ask: o.Client, log: o.Log,
+		lanes: map[string]*lane{}, changed: make(chan struct{}),
+	}
+}
+
+// Probe asks the path's resolvers, the last good one first, until one answers.
+// The error is nil if anything came back through the device: an answer of any
+// kind, or a closed port. The time is that of the answer's round trip.
+func (p *Prober) Probe(ctx context.Context, path Path) (time.Duration, error) {
+	r, err := p.result(ctx, path)
+	if err != nil {
+		return 0, err
+	}
+	if !r.alive() {
+		return 0, r.Err
+	}
+	return r.RTT, nil
+}
+
+// Last returns the newest result of all links, zero before the first.
+func (p *Prober) Last() Result {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}
+
+// Changed returns a channel that is closed at the next result. Take it before
+// reading a result, or one in between is missed.
+func (p *Prober) Changed() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
+}
+
+// lastOver returns the newest result over this very path.
+func (p *Prober) lastOver(path Path) (Result, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.lanes[path.Link]
+	if l == nil || l.last.At.IsZero() || !l.last.Path.same(path) {
+		return Result{}, false
+	}
+	return l.last, true
+}
+
+// result joins the probe under way or starts one. The error says that ctx
+// ended first.
+func (p *Prober) result(ctx context.Context, path Path) (Result, error) {
+	for {
+		f, mine := p.board(path)
+		if mine {
+			p.fly(ctx, f)
+			return f.result, f.err
+		}
+		select {
+		case <-f.landed:
+			if f.err == nil && f.path.same(path) {
+				return f.result, nil
+			}
+		case <-ctx.Done():
+			return Result{}, ctx.Err()
+		}
+	}
+}
+
+// board returns the link's flight, and whether the caller is to fly it.
+func (p *Prober) board(path Path) (f *flight, mine bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.lanes[path.Link]
+	if l == nil {
+		l = &lane{}
+		p.lanes[path.Link] = l
+	}
+	if l.flight != nil {
+		return l.flight, false
+	}
+	l.flight = &flight{path: path, landed: make(chan struct{})}
+	return l.flight, true
+}
+
+func (p *Prober) fly(ctx context.Context, f *flight) {
+	r := askAll(ctx, p.ask, p.host, f.path, p.servers(f.path))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.lanes[f.path.Link]
+	l.flight = nil
+	// A caller that went away proves nothing; one whose time was up met silence.
+	if errors.Is(ctx.Err(), context.Canceled) && !r.alive() {
+		f.err = ctx.Err()
+	} else {
+		p.keep(l, r)
+	}
+	f.result = r
+	close(f.landed)
+}
+
+// keep publishes a result; p.mu is held.
+func (p *Prober) keep(l *lane, r Result) {
+	if l.last.Err == nil && r.Err != nil {
+		p.log.Debug("probe failed", "link", r.Path.Link, "server", r.Server, "err", r.Err)
+	}
+	if r.decisive() {
+		l.good = r.Server
+	}
+	p.count++
+	r.seq = p.count
+	l.last, p.last = r, r
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// servers returns the path's servers, the last good one first.
+func (p *Prober) servers(path Path) []netip.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	servers := slices.Clone(path.Servers)
+	if l := p.lanes[path.Link]; l != nil {
+		if i := slices.Index(servers, l.good); i > 0 {
+			servers = slices.Insert(slices.Delete(servers, i, i+1), 0, l.good)
+		}
+	}
+	return servers
+}
+
+// askAll asks one server after the other for the addresses of host until one
+// gives a decisive answer, and returns the best result: any sign of life is
+// better than silence.
+func askAll(ctx context.Context, ask asker, host string, path Path, servers []netip.Addr) Result {
+	best := Result{At: time.Now(), Path: path, Err: errNoServers}
+	for _, server := range servers {
+		r := askOne(ctx, ask, host, path, server)
+		if r.rank() >= best.rank() {
+			best = r
+		}
+		if r.decisive() || ctx.Err() != nil {
+			break
+		}
+	}
+	return best
+}
+
+// askOne asks for IPv4 only: interface endpoints of AWS IoT have nothing else.
+// https://docs.aws.amazon.com/iot/latest/developerguide/IoTCore-VPC.html
+func askOne(ctx context.Context, ask asker, host string, path Path, server netip.Addr) Result {
+	// Without EDNS: the answer fits, and the packet is the smallest there is.
+	q := new(dns.Msg).SetQuestion(dns.Fqdn(host), dns.TypeA)
+	start := time.Now()
+	m, err := ask.Exchange(ctx, q, netip.AddrPortFrom(server, dnsPort), path.Device)
+	r := Result{At: time.Now(), RTT: time.Since(start), Server: server, Path: path}
+	if err != nil {
+		r.Err = fmt.Errorf("probing through %s: %w", path.Device, err)
+		return r
+	}
+	r.Rcode = m.Rcode
+	r.Addresses, r.TTL = addressesOf(m, host)
+	return r
+}
