@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"edgeagent/internal/config"
 	"edgeagent/internal/status"
 )
@@ -127,7 +129,7 @@ func (e *evidence) judge() status.Update {
 }
 
 func (e *evidence) leakHint() string {
-	if n := newNames(e.domains, nil, nil); n.scope(wire(e.endpoint.Host), nil) == scopePrivate {
+	if slices.ContainsFunc(e.domains, func(d string) bool { return dns.IsSubDomain(d, e.endpoint.Host) }) {
 		return ""
 	}
 	return fmt.Sprintf("add the endpoint's domain to `resolver.domains`: %s is under none of them.", e.endpoint.Host)
