@@ -1,0 +1,141 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"edgeagent/internal/config"
+	"edgeagent/internal/status"
+)
+
+// carry runs proxy processes for s, one after the other, until the tunnel is
+// over, and says how it ended.
+func (m *Manager) carry(ctx context.Context, s *session) ending {
+	pause := firstRestartPause
+	for restarts := 0; ; restarts++ {
+		if err := missingProgram(m.o.Tunnel); err != nil {
+			return ending{why: err.Error(), fault: failure(status.ReasonProxyMissing, "%v", err)}
+		}
+		p, f := m.locator.find(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return asked(ctx)
+		case f != nil:
+			return ending{why: f.detail, fault: f}
+		}
+		e := m.runProxy(ctx, s, p)
+		if ctx.Err() != nil {
+			return asked(ctx)
+		}
+		if !e.again || restarts == maxRestarts {
+			return e
+		}
+		wait := pause/2 + rand.N(pause/2)
+		m.o.Log.Warn("tunnel proxy ended, starting it again", "id", s.shown.ID, "reason", e.why, "after", wait)
+		if !sleep(ctx, wait) {
+			return asked(ctx)
+		}
+		pause = min(2*pause, lastRestartPause)
+	}
+}
+
+// asked is the ending of a tunnel that something outside of it ended.
+func asked(ctx context.Context) ending {
+	cause := context.Cause(ctx)
+	if !errors.Is(cause, errReplaced) && !errors.Is(cause, errClosed) && !errors.Is(cause, errLifetime) {
+		cause = errPath
+	}
+	return ending{why: cause.Error()}
+}
+
+// runProxy runs one process.
+func (m *Manager) runProxy(ctx context.Context, s *session, p place) ending {
+	m.mu.Lock()
+	s.begin()
+	m.mu.Unlock()
+	builtin := m.o.Tunnel.Proxy == config.ProxyBuiltin
+	deadline, _ := ctx.Deadline()
+	cmd := newCommand(m.o, s.notification, s.creds, p, time.Until(deadline))
+
+	onEvent := func(e event) { m.observe(s, e) }
+	if !builtin {
+		// A program whose words are not understood proves itself by living.
+		proven := time.AfterFunc(provenAfter, func() { m.observe(s, event{Event: eventConnected}) })
+		defer proven.Stop()
+	}
+	x := m.launch(ctx, cmd, onEvent, func(line string) {
+		m.o.Log.Debug("tunnel proxy", "id", s.shown.ID, "line", clean(line, maxOutputLine))
+		if e, ok := referenceEvent(line); ok && !builtin {
+			m.observe(s, e)
+		}
+	})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := judge(s, x, builtin)
+	s.disconnected(e.why)
+	return e
+}
+
+// observe notes what s's process says, and what follows for other tunnels.
+func (m *Manager) observe(s *session, e event) {
+	m.mu.Lock()
+	wasLive, first := s.live, e.Event == eventConnected && !s.everLive
+	s.observe(e)
+	isLive, detail := s.live, s.shown.Detail
+	var replaced []*session
+	if first {
+		m.trouble = nil
+		replaced = m.predecessors(s)
+	}
+	m.mu.Unlock()
+	m.touch()
+	switch {
+	case isLive && !wasLive:
+		m.o.Log.Info("tunnel connected", "id", s.shown.ID, "services", s.services, "channel_id", s.words(e.ChannelID))
+	case wasLive && !isLive:
+		m.o.Log.Info("tunnel lost the service", "id", s.shown.ID, "reason", detail)
+	}
+	for _, old := range replaced {
+		m.stop(old, errReplaced)
+	}
+}
+
+// predecessors lists the older tunnels for the same services: s, now connected,
+// has a newer token. Those for other services are nobody's concern. Called with
+// m.mu held.
+func (m *Manager) predecessors(s *session) []*session {
+	var old []*session
+	for _, other := range m.sessions {
+		if other == s {
+			return old
+		}
+		if other.key() == s.key() {
+			old = append(old, other)
+		}
+	}
+	return old
+}
+
+// finish removes s, which ended so after it had lived that long.
+func (m *Manager) finish(s *session, e ending, lived time.Duration) {
+	m.mu.Lock()
+	i := slices.Index(m.sessions, s)
+	// The old token of a rotated tunnel fails by design.
+	rotated := slices.ContainsFunc(m.sessions[i+1:], func(o *session) bool { return o.key() == s.key() })
+	m.sessions = slices.Delete(m.sessions, i, i+1)
+	if s.everLive {
+		m.last = newLast(s.shown, time.Now(), e.why)
+	}
+	t := s.shown
+	m.mu.Unlock()
+
+	m.o.Log.Info("tunnel ended", "id", t.ID, "services", t.Services, "reason", e.why,
+		"lasted", lived.Round(time.Second), "bytes_in", t.BytesIn, "bytes_out", t.BytesOut)
+	if e.fault != nil && !rotated {
+		m.blame(e.fault)
+	}
+	m.touch()
+}
