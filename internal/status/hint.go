@@ -58,9 +58,13 @@ var texts = map[string]map[Reason]text{
 		ReasonNoAnswer:        {"the broker does not answer", waitIt},
 	},
 	"tunnel": {
-		ReasonRefused:      {"the last tunnel was refused", "open the tunnel again after correcting what is named above; `tunnel.services` lists what is allowed."},
-		ReasonProxyMissing: {"the localproxy program is missing", "set `tunnel.proxy: builtin`, or install the program it names."},
-		ReasonNameMissing:  {"the tunneling endpoint's name does not resolve in the VPC", "add the tunneling record to the private hosted zone (see docs/aws-setup.md), or a VPC endpoint for iot.tunneling.data."},
+		ReasonRefused:       {"the last tunnel was refused", "open the tunnel again after correcting what is named above; `tunnel.services` lists what is allowed."},
+		ReasonProxyMissing:  {"the localproxy program is missing", "set `tunnel.proxy: builtin`, or install the program it names."},
+		ReasonNameMissing:   {"the tunneling endpoint's name does not resolve in the VPC", "add the tunneling record to the private hosted zone (see docs/aws-setup.md), or a VPC endpoint for iot.tunneling.data."},
+		ReasonNoAnswer:      {"the tunneling endpoint's name gets no answer", "check that the VPC's DNS is reachable over the link; then open the tunnel again."},
+		ReasonUnreachable:   {"an open tunnel cannot reach the tunneling service", "let TCP 443 from the VPN's range into the security group of the VPC endpoint iot.tunneling.data."},
+		ReasonTLS:           {"TLS with the tunneling service fails", "check `tunnel.ca` (empty is right for AWS) and the device's clock, then open the tunnel again."},
+		ReasonProcessExited: {"the last tunnel's proxy ended by itself", "open the tunnel again; `journalctl -u edgeagent -n 50` has the proxy's last words."},
 	},
 	"daemon": {
 		ReasonUnreachable: {"the edgeagent daemon does not run", "`sudo systemctl start edgeagent`, then `journalctl -u edgeagent -n 50` if it does not stay up."},
