@@ -1,0 +1,150 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// startTimeout bounds the start of each of the lab's programs.
+const startTimeout = 5 * time.Second
+
+// Lab is a running lab. Its methods are safe for concurrent use, except that
+// only one of those that stop and start the same program may run at a time.
+type Lab struct {
+	Device, Uplink, VPC *Node
+	Capture             *Capture // of the device's whole traffic on the uplink
+	Dir                 string   // everything the lab writes, logs in Dir/log
+
+	opts  Options
+	certs *certificates
+
+	vpn, resolver, broker *Process
+	closers               []func()
+}
+
+// Start brings a lab up, ready for an agent. Close must be called, whether or
+// not ctx has ended.
+func Start(ctx context.Context, opts Options) (*Lab, error) {
+	if why := Unavailable(); why != "" {
+		return nil, errors.New(why)
+	}
+	if err := Sweep(); err != nil {
+		return nil, err
+	}
+	dir, err := newDir()
+	if err != nil {
+		return nil, err
+	}
+	l := &Lab{Dir: dir, opts: opts}
+	if err := l.build(ctx); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("starting the lab: %w", err)
+	}
+	return l, nil
+}
+
+func (l *Lab) build(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for _, step := range []func(context.Context) error{
+		l.makeFiles, l.makeNodes, l.connect, l.startCapture, l.startPrograms,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeNodes also records their process ids, for those who want to enter.
+func (l *Lab) makeNodes(context.Context) error {
+	err := parallel(
+		func() (err error) { l.Device, err = newNode(Thing); return },
+		func() (err error) { l.Uplink, err = newNode("uplink"); return },
+		func() (err error) { l.VPC, err = newNode("vpc"); return },
+	)
+	if err != nil {
+		return err
+	}
+	return writeState(l.Dir, l.nodes())
+}
+
+func (l *Lab) nodes() []*Node {
+	var nodes []*Node
+	for _, n := range []*Node{l.Device, l.Uplink, l.VPC} {
+		if n != nil {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
+func (l *Lab) startPrograms(ctx context.Context) error {
+	return parallel(
+		func() error { return l.startUplink(ctx) },
+		l.setUpDevice,
+		func() error { return l.StartVPN(ctx) },
+		func() error { return l.StartResolver(ctx) },
+		func() error { return l.StartBroker(ctx) },
+		func() error { return l.startSSHD(ctx) },
+	)
+}
+
+// Close takes everything down: every process of the lab is gone and waited
+// for when it returns, and so is Dir.
+func (l *Lab) Close() error {
+	var wg sync.WaitGroup
+	for _, n := range l.nodes() {
+		wg.Go(n.close)
+	}
+	for _, closer := range l.closers {
+		closer()
+	}
+	wg.Wait()
+	if err := os.RemoveAll(l.Dir); err != nil {
+		return fmt.Errorf("removing the lab's files: %w", err)
+	}
+	return nil
+}
+
+// path names a file of the lab.
+func (l *Lab) path(elem ...string) string {
+	return filepath.Join(append([]string{l.Dir}, elem...)...)
+}
+
+// parallel runs all functions at once and returns all their errors.
+func parallel(fns ...func() error) error {
+	errs := make([]error, len(fns))
+	var wg sync.WaitGroup
+	for i, fn := range fns {
+		wg.Go(func() { errs[i] = fn() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// poll calls try every few milliseconds until it succeeds or ctx ends; the
+// error is then the last one of try.
+func poll(ctx context.Context, every time.Duration, try func() error) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,45 @@
+package lab
+
+import "edgeagent/internal/lab/pki"
+
+// Options vary the lab. The zero value is the world as it should be.
+type Options struct {
+	// OverlappingLAN gives the device's site the range of the VPC, with
+	// machines of its own at the resolver's and one broker's address.
+	OverlappingLAN bool
+	// ShadowingZone makes the private zone iot.REGION.amazonaws.com without a
+	// record for the tunneling service, whose name is then NXDOMAIN.
+	ShadowingZone bool
+	// SplitTunnel has the server push the VPC's range instead of
+	// redirect-gateway.
+	SplitTunnel bool
+	// FieldConfig makes client.ovpn as it is found in the field: certificate
+	// and key in files beside it, and up and down scripts. Were they run, they
+	// would leave ScriptMark behind.
+	FieldConfig bool
+	// TTL of the private zone's answers in seconds; 0 means 5.
+	TTL int
+
+	// Certificates, to be made faulty.
+	VPNServerCert, VPNClientCert []pki.Option
+	BrokerCert, DeviceCert       []pki.Option
+
+	// Config sets keys of edgeagent.yaml by dotted name to a YAML value:
+	// {"probe.interval": "2s", "link.routes": "[10.0.0.0/16]"}. "link." means
+	// the only link.
+	Config map[string]string
+}
+
+func (o Options) lan() lan {
+	if o.OverlappingLAN {
+		return overlappingLAN
+	}
+	return usualLAN
+}
+
+func (o Options) ttl() int {
+	if o.TTL == 0 {
+		return 5
+	}
+	return o.TTL
+}
