@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// Config is the whole configuration, with defaults applied.
+// Config is the whole configuration, with defaults applied. The tag "accepts"
+// of a field is what a fault of that key tells the reader.
 type Config struct {
 	Device   Device   `yaml:"device"`
-	Links    []Link   `yaml:"links"`
+	Links    []Link   `yaml:"links" accepts:"a list of links, the preferred one first"`
 	Resolver Resolver `yaml:"resolver"`
 	Endpoint Endpoint `yaml:"endpoint"`
 	MQTT     MQTT     `yaml:"mqtt"`
@@ -25,8 +26,11 @@ type Config struct {
 
 // Device names this gateway.
 type Device struct {
-	Thing  string `yaml:"thing"`  // AWS IoT thing name
-	Region string `yaml:"region"` // AWS region, e.g. ap-northeast-1
+	// Thing is the AWS IoT thing name. Tunnel notifications come on its topic.
+	Thing string `yaml:"thing" accepts:"the AWS IoT thing name, 1 to 128 of a-z A-Z 0-9 : _ -"`
+	// Region is the AWS region of the endpoint. Notifications for another region
+	// are refused.
+	Region string `yaml:"region" accepts:"an AWS region such as ap-northeast-1"`
 }
 
 // Kinds of link.
@@ -35,19 +39,32 @@ const (
 	LinkInterface = "interface"
 )
 
-// Link is one way into the VPC.
+// Link is one way into the VPC. The tag "only" names the type that a key
+// belongs to.
 type Link struct {
-	Name       string         `yaml:"name"`
-	Type       string         `yaml:"type"`        // LinkOpenVPN or LinkInterface
-	Config     string         `yaml:"config"`      // openvpn: the .ovpn file
-	Cert       string         `yaml:"cert"`        // openvpn: PEM file, if not inline
-	Key        string         `yaml:"key"`         // openvpn: PEM file, if not inline
-	FullTunnel bool           `yaml:"full_tunnel"` // openvpn: accept a pushed redirect-gateway
-	Interface  []string       `yaml:"interface"`   // interface: names, the first that exists
-	Connection string         `yaml:"connection"`  // interface: NetworkManager connection to activate
-	Unit       string         `yaml:"unit"`        // interface: systemd unit to restart
-	Routes     []netip.Prefix `yaml:"routes"`      // VPC ranges; empty: host routes to what is needed
-	Metered    bool           `yaml:"metered"`
+	// Name appears in status, in commands and in file names.
+	Name string `yaml:"name" accepts:"1 to 32 of a-z A-Z 0-9 _ -, each name once"`
+	Type string `yaml:"type" accepts:"openvpn or interface"`
+	// Config is the .ovpn file.
+	Config string `yaml:"config" only:"openvpn" accepts:"the absolute path of an .ovpn file that no other link uses"`
+	// Cert and Key are PEM files, empty if the .ovpn file holds or names them.
+	Cert string `yaml:"cert" only:"openvpn" accepts:"the absolute path of a PEM file, or \"\" if the .ovpn file has it"`
+	Key  string `yaml:"key" only:"openvpn" accepts:"the absolute path of a PEM file, or \"\" if the .ovpn file has it"`
+	// FullTunnel accepts a pushed redirect-gateway: without it a server that
+	// pushes one would take the device's internet away.
+	FullTunnel bool `yaml:"full_tunnel" only:"openvpn" accepts:"true or false"`
+	// Interface names network devices; the first that exists is the link.
+	Interface []string `yaml:"interface" only:"interface" form:"one-or-list" accepts:"one or more device names such as ppp0 or [ppp0, wwan0], each in one link only"`
+	// Connection is the NetworkManager connection to activate.
+	Connection string `yaml:"connection" only:"interface" accepts:"the name of a NetworkManager connection, or \"\" for none"`
+	// Unit is the systemd unit to restart instead.
+	Unit string `yaml:"unit" only:"interface" accepts:"a systemd service such as wg-quick@wg0.service, or \"\" for none"`
+	// Routes are the VPC ranges to route through the link; empty: host routes
+	// to what the agent needs, which also work where the device's LAN has the
+	// VPC's own range.
+	Routes []netip.Prefix `yaml:"routes" accepts:"IPv4 ranges of the VPC, /8 to /32, such as 10.0.0.0/16"`
+	// Metered asks for thrift: each probe is paid for.
+	Metered bool `yaml:"metered" accepts:"true or false"`
 }
 
 // Host modes of the resolver: how the operating system is pointed at the stub.
@@ -61,29 +78,45 @@ const (
 
 // Resolver configures the split-DNS stub.
 type Resolver struct {
-	Servers  []netip.Addr   `yaml:"servers"`  // VPC resolvers; empty: what the link pushes
-	Domains  []string       `yaml:"domains"`  // names only the VPC resolver may answer; "." is all
-	Upstream []netip.Addr   `yaml:"upstream"` // empty: the uplink's servers as the OS knows them
-	Listen   netip.AddrPort `yaml:"listen"`
-	Host     string         `yaml:"host"` // a host mode
+	// Servers are the VPC's resolvers; empty: what the link pushes.
+	Servers []netip.Addr `yaml:"servers" accepts:"private IPv4 addresses of the VPC's resolvers, such as 10.0.0.2"`
+	// Domains are the names that only the VPC resolver may answer; "." is all.
+	Domains []string `yaml:"domains" accepts:"domain names such as amazonaws.com, or \".\" alone for every name"`
+	// Upstream are the servers for all other names; empty: the uplink's as the
+	// operating system knows them.
+	Upstream []netip.Addr `yaml:"upstream" accepts:"IP addresses of the uplink's DNS servers"`
+	// Listen is where the stub answers, over UDP and TCP.
+	Listen netip.AddrPort `yaml:"listen" accepts:"a loopback address and port such as 127.0.0.153:53"`
+	// Host is one of the host modes.
+	Host string `yaml:"host" accepts:"auto, resolved, resolvconf, file or none"`
 }
 
 // Endpoint is the AWS IoT Core data endpoint as the VPC knows it.
 type Endpoint struct {
-	Host         string         `yaml:"host"`
-	Port         uint16         `yaml:"port"`
-	PrivateCIDRs []netip.Prefix `yaml:"private_cidrs"`
+	Host string `yaml:"host" accepts:"the name that \"aws iot describe-endpoint --endpoint-type iot:Data-ATS\" prints"`
+	// Port 443 is used with ALPN x-amzn-mqtt-ca.
+	// https://docs.aws.amazon.com/iot/latest/developerguide/protocols.html
+	Port uint16 `yaml:"port" accepts:"8883, or 443 for ALPN; any of 1 to 65535"`
+	// PrivateCIDRs are the only ranges in which the endpoint is ever dialled.
+	PrivateCIDRs []netip.Prefix `yaml:"private_cidrs" accepts:"IPv4 ranges of the VPC, /8 to /32, such as 10.0.0.0/16"`
 }
 
 // MQTT configures the session with AWS IoT Core.
 type MQTT struct {
-	CA                string        `yaml:"ca"`
-	Cert              string        `yaml:"cert"`
-	Key               string        `yaml:"key"`
-	ClientID          string        `yaml:"client_id"` // never empty after Load: the thing name
-	KeepAlive         time.Duration `yaml:"keep_alive"`
-	PersistentSession bool          `yaml:"persistent_session"`
-	StatusTopic       string        `yaml:"status_topic"`
+	CA   string `yaml:"ca" accepts:"the absolute path of a PEM file"`
+	Cert string `yaml:"cert" accepts:"the absolute path of a PEM file"`
+	Key  string `yaml:"key" accepts:"the absolute path of a PEM file"`
+	// ClientID is never empty after Parse: the thing name.
+	ClientID string `yaml:"client_id" accepts:"1 to 128 bytes, or \"\" for the thing name"`
+	// KeepAlive is whole seconds: MQTT has no smaller unit.
+	KeepAlive time.Duration `yaml:"keep_alive" accepts:"30s to 230s in whole seconds (a VPC endpoint silently cuts more to 230s and drops what is idle for 350s)"`
+	// PersistentSession has AWS keep notifications for an absent device, by
+	// default for an hour.
+	PersistentSession bool `yaml:"persistent_session" accepts:"true or false"`
+	// StatusTopic takes a retained status and the last will; empty: nothing is
+	// ever published, because AWS closes the connection of a client that
+	// publishes where its policy does not allow it.
+	StatusTopic string `yaml:"status_topic" accepts:"a topic of at most 256 bytes and 7 slashes, without + and #, not beginning with $, or \"\" for none"`
 }
 
 // ProxyBuiltin selects this program's own localproxy.
@@ -91,33 +124,50 @@ const ProxyBuiltin = "builtin"
 
 // Tunnel configures AWS IoT Secure Tunneling.
 type Tunnel struct {
-	Enabled       bool              `yaml:"enabled"`
-	Services      map[string]string `yaml:"services"` // service name to host:port
-	Proxy         string            `yaml:"proxy"`    // ProxyBuiltin or a program's path
-	MaxConcurrent int               `yaml:"max_concurrent"`
-	MaxLifetime   time.Duration     `yaml:"max_lifetime"`
-	AllowPublic   bool              `yaml:"allow_public"`
-	Endpoint      string            `yaml:"endpoint"` // host:port, never empty after Load
-	CA            string            `yaml:"ca"`       // PEM file; empty: the system's roots
+	Enabled bool `yaml:"enabled" accepts:"true or false"`
+	// Services maps a service's name to its host:port. Nothing else can be
+	// reached through a tunnel.
+	Services map[string]string `yaml:"services" accepts:"{NAME: \"HOST:PORT\"}, NAME being 1 to 128 of a-z A-Z 0-9 : _ -"`
+	// Proxy is ProxyBuiltin or a program's path.
+	Proxy string `yaml:"proxy" accepts:"builtin, or the absolute path of a localproxy program"`
+	// MaxConcurrent is how many tunnels may be open at once, each a process.
+	MaxConcurrent int `yaml:"max_concurrent" accepts:"1 to 20"`
+	// MaxLifetime ends a tunnel that nobody closed.
+	MaxLifetime time.Duration `yaml:"max_lifetime" accepts:"1m to 12h (AWS ends a tunnel after 12h)"`
+	// AllowPublic lets tunnel data use the internet when the endpoint's name has
+	// no private address. It is still encrypted, by TLS and by the service inside.
+	AllowPublic bool `yaml:"allow_public" accepts:"true or false"`
+	// Endpoint is a host:port, never empty after Parse.
+	Endpoint string `yaml:"endpoint" accepts:"HOST:PORT, or \"\" for the region's own"`
+	// CA is a PEM file; empty: the system's roots.
+	CA string `yaml:"ca" accepts:"the absolute path of a PEM file, or \"\" for the system's roots"`
 }
 
 // Probe paces the link's health checks.
 type Probe struct {
-	Interval        time.Duration `yaml:"interval"`
-	SuspectInterval time.Duration `yaml:"suspect_interval"`
-	Timeout         time.Duration `yaml:"timeout"`
-	DownAfter       int           `yaml:"down_after"`
-	UpAfter         int           `yaml:"up_after"`
-	Hold            time.Duration `yaml:"hold"`
+	// Interval is between two probes of a healthy link.
+	Interval time.Duration `yaml:"interval" accepts:"1s to 1h"`
+	// SuspectInterval is between two probes after a failed one, and never longer
+	// than Interval.
+	SuspectInterval time.Duration `yaml:"suspect_interval" accepts:"1s to probe.interval"`
+	// Timeout is for one question.
+	Timeout time.Duration `yaml:"timeout" accepts:"100ms to 30s"`
+	// DownAfter failures in a row a link is down, UpAfter answers in a row it is up.
+	DownAfter int `yaml:"down_after" accepts:"1 to 100"`
+	UpAfter   int `yaml:"up_after" accepts:"1 to 100"`
+	// Hold is how long a proved path is kept while nobody answers. A wrong answer
+	// ends it at once.
+	Hold time.Duration `yaml:"hold" accepts:"0s to 1h"`
 }
 
-// Recovery overrides the times after which each rung of the ladder is tried.
+// Recovery overrides the times after which each rung of the ladder is tried,
+// counted from the moment the link was lost.
 type Recovery struct {
-	Reboot           bool          `yaml:"reboot"`
-	OpenVPNSoft      time.Duration `yaml:"openvpn_soft"`    // SIGUSR1: reconnect
-	OpenVPNHard      time.Duration `yaml:"openvpn_hard"`    // SIGHUP: re-read the config, reconnect
-	OpenVPNProcess   time.Duration `yaml:"openvpn_process"` // start a new process
-	OpenVPNStartOver time.Duration `yaml:"openvpn_start_over"`
+	Reboot           bool          `yaml:"reboot" accepts:"true or false"`
+	OpenVPNSoft      time.Duration `yaml:"openvpn_soft" accepts:"1s to 24h"`                                   // SIGUSR1: reconnect
+	OpenVPNHard      time.Duration `yaml:"openvpn_hard" accepts:"1s to 24h, later than openvpn_soft"`          // SIGHUP: re-read the file, reconnect
+	OpenVPNProcess   time.Duration `yaml:"openvpn_process" accepts:"1s to 24h, later than openvpn_hard"`       // start a new process
+	OpenVPNStartOver time.Duration `yaml:"openvpn_start_over" accepts:"1s to 24h, later than openvpn_process"` // begin again with nothing kept
 }
 
 // Log formats.
@@ -129,6 +179,6 @@ const (
 
 // Log configures the daemon's log.
 type Log struct {
-	Level  string `yaml:"level"`  // debug, info, warn, error
-	Format string `yaml:"format"` // LogAuto, LogText or LogJSON
+	Level  string `yaml:"level" accepts:"debug, info, warn or error"`
+	Format string `yaml:"format" accepts:"auto, text or json"`
 }

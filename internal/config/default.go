@@ -14,6 +14,9 @@ const (
 )
 
 // Default returns the configuration of an empty file. Required keys are empty.
+//
+// The private ranges are RFC 1918 and the carriers' 100.64.0.0/10 (RFC 6598),
+// which SORACOM uses. Nobody on the internet can own an address in them.
 func Default() Config {
 	return Config{
 		Resolver: Resolver{
