@@ -1,0 +1,359 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// noOriginal is the target of the saved symbolic link if there was no
+	// resolv.conf at all.
+	noOriginal = "edgeagent:nothing"
+	lockRetry  = 20 * time.Millisecond
+	lockWait   = 5 * time.Second
+)
+
+// fileMode is the host mode "file". Between any two of its system calls the
+// system is in one of these states, and each is healed by whoever comes next:
+//
+//	etc        saved      what happened
+//	original   -          nothing, or all is restored
+//	original   ours       crash before or after the exchange: saved is dropped
+//	ours       original   applied
+//	foreign    original   trampled: what is newer stays, saved is dropped
+//	missing    original   deleted: saved is put back
+//	ours       -          somebody deleted saved: a link to the fallback is the best guess
+//
+// where ours is a symbolic link to runtime. If there was nothing, saved is a
+// link to noOriginal.
+type fileMode struct {
+	etc, saved, fresh string // in one directory
+	runtime, lock     string // in the runtime directory
+	fallback          string
+	step              func(call string) // after each system call that changes something
+}
+
+// isOurs reports whether path is a link that this program made, with this
+// runtime directory or its usual name.
+func (f *fileMode) isOurs(path string) bool {
+	kind, target := kindOf(path)
+	return kind == kindSymlink && (target == f.runtime || target == "/run/edgeagent/resolv.conf")
+}
+
+// applied reports whether etc leads to the stub by our doing.
+func (f *fileMode) applied() bool { return f.isOurs(f.etc) }
+
+// original is the path at which what etc was, or is, can be read.
+func (f *fileMode) original() string {
+	if f.applied() {
+		return f.saved
+	}
+	return f.etc
+}
+
+// hasSaved reports whether saved holds something to bring back.
+func (f *fileMode) hasSaved() bool {
+	_, err := os.Lstat(f.saved)
+	return err == nil && !f.isOurs(f.saved)
+}
+
+// apply makes etc a link to runtime, which holds content().
+func (f *fileMode) apply(ctx context.Context, content func() []byte) error {
+	unlock, err := f.locked(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := f.heal(); err != nil {
+		return err
+	}
+	// Before the exchange, or programs would find nothing there.
+	if err := f.write(content()); err != nil || f.applied() {
+		return err
+	}
+	if _, err = os.Lstat(f.etc); errors.Is(err, fs.ErrNotExist) {
+		err = f.applyToNothing()
+	} else {
+		err = f.applyToOriginal()
+	}
+	if err != nil {
+		return err
+	}
+	return f.sync(filepath.Dir(f.etc))
+}
+
+// applyToOriginal puts our link where the original is and the original where
+// our link was, at once: nobody sees neither, and no change made in between is
+// lost.
+func (f *fileMode) applyToOriginal() error {
+	if err := f.symlink(f.runtime, f.saved); err != nil {
+		return err
+	}
+	err := f.exchange()
+	if err != nil {
+		_ = f.remove(f.saved)
+	}
+	return err
+}
+
+func (f *fileMode) applyToNothing() error {
+	if err := f.symlink(noOriginal, f.saved); err != nil {
+		return err
+	}
+	return f.symlink(f.runtime, f.etc)
+}
+
+// renew replaces what the applied link leads to, if that is not as content()
+// says. What somebody else wrote there is left for apply.
+func (f *fileMode) renew(content func() []byte) error {
+	stale := func() bool { return f.applied() && f.hasSaved() && !f.touchedThrough() && !f.holds(content()) }
+	if !stale() {
+		return nil
+	}
+	unlock, err := f.locked(context.Background())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if !stale() {
+		return nil
+	}
+	return f.write(content())
+}
+
+// holds reports whether runtime has just this content.
+func (f *fileMode) holds(content []byte) bool {
+	kind, _ := kindOf(f.runtime)
+	data, err := readSmall(f.runtime)
+	return kind == kindRegular && err == nil && string(data) == string(content)
+}
+
+// restore undoes apply.
+func (f *fileMode) restore(ctx context.Context) error {
+	if _, err := os.Lstat(filepath.Dir(f.lock)); errors.Is(err, fs.ErrNotExist) && !f.touched() {
+		return nil // never applied since the boot: no need for a runtime directory
+	}
+	unlock, err := f.locked(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := f.heal(); err != nil {
+		return err
+	}
+	if f.applied() {
+		if err := f.bringBack(); err != nil {
+			return err
+		}
+	}
+	return f.remove(f.runtime)
+}
+
+// bringBack ends the state "applied".
+func (f *fileMode) bringBack() error {
+	if kind, _ := kindOf(f.saved); kind == kindMissing {
+		if err := f.remove(f.etc); err != nil {
+			return err
+		}
+		return f.remove(f.saved)
+	}
+	if err := f.exchange(); err != nil {
+		return err
+	}
+	if err := f.sync(filepath.Dir(f.etc)); err != nil {
+		return err
+	}
+	if !f.isOurs(f.saved) { // somebody changed etc just now
+		return f.rename(f.saved, f.etc)
+	}
+	return f.remove(f.saved)
+}
+
+// heal brings a system that was left half way into one of the states "nothing
+// done" and "applied".
+func (f *fileMode) heal() error {
+	if err := f.remove(f.fresh); err != nil {
+		return err
+	}
+	if f.applied() {
+		return f.healApplied()
+	}
+	if !f.hasSaved() {
+		return f.remove(f.saved)
+	}
+	_, err := os.Lstat(f.etc)
+	if kind, _ := kindOf(f.saved); kind == kindMissing || err == nil {
+		return f.remove(f.saved)
+	}
+	return f.rename(f.saved, f.etc)
+}
+
+// healApplied deals with what happens to an applied system behind our back.
+func (f *fileMode) healApplied() error {
+	if data, ok := f.writtenThrough(); ok {
+		return f.adopt(data)
+	}
+	if f.hasSaved() {
+		return nil
+	}
+	if err := f.remove(f.saved); err != nil {
+		return err
+	}
+	target := noOriginal
+	if _, err := os.Lstat(f.fallback); err == nil {
+		target = f.fallback
+	}
+	return f.symlink(target, f.saved)
+}
+
+// touchedThrough reports whether somebody wrote to etc, which went through the
+// link into runtime.
+func (f *fileMode) touchedThrough() bool {
+	if kind, _ := kindOf(f.runtime); kind != kindRegular {
+		return false // lost, or a link put there at boot (see the package's comment)
+	}
+	data, err := readSmall(f.runtime)
+	return err == nil && !untouched(data)
+}
+
+// writtenThrough returns what somebody wrote to etc: newer than what was saved.
+// A file without servers is the work of somebody who is not done yet, and
+// nothing to keep.
+func (f *fileMode) writtenThrough() ([]byte, bool) {
+	if !f.touchedThrough() {
+		return nil, false
+	}
+	data, err := readSmall(f.runtime)
+	return data, err == nil && len(parseConf(data).servers) > 0
+}
+
+// adopt makes data the content of etc, as its writer meant it to be.
+func (f *fileMode) adopt(data []byte) error {
+	if err := f.create(f.fresh, data); err != nil {
+		return err
+	}
+	if err := f.rename(f.fresh, f.etc); err != nil {
+		return err
+	}
+	return f.remove(f.saved)
+}
+
+// write replaces the content of runtime as a whole.
+func (f *fileMode) write(content []byte) error {
+	if f.holds(content) {
+		return nil
+	}
+	fresh := f.runtime + ".new"
+	if err := f.create(fresh, content); err != nil {
+		return err
+	}
+	return f.rename(fresh, f.runtime)
+}
+
+// create writes a new file that is on the disk before it gets its name.
+func (f *fileMode) create(path string, content []byte) error {
+	if err := f.remove(path); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return err
+	}
+	f.step("create")
+	_, err = file.Write(content)
+	f.step("write")
+	if err == nil {
+		err = file.Chmod(0o644) // whatever the umask
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	f.step("fsync")
+	if err = errors.Join(err, file.Close()); err != nil {
+		_ = os.Remove(path)
+	}
+	return err
+}
+
+func (f *fileMode) symlink(target, path string) error {
+	err := os.Symlink(target, path)
+	f.step("symlink")
+	return err
+}
+
+func (f *fileMode) rename(from, to string) error {
+	err := os.Rename(from, to)
+	f.step("rename")
+	return err
+}
+
+// exchange swaps etc and saved.
+func (f *fileMode) exchange() error {
+	err := unix.Renameat2(unix.AT_FDCWD, f.saved, unix.AT_FDCWD, f.etc, unix.RENAME_EXCHANGE)
+	f.step("exchange")
+	if err != nil {
+		return &os.LinkError{Op: "exchange", Old: f.saved, New: f.etc, Err: err}
+	}
+	return nil
+}
+
+// remove deletes a file if it is there. It looks first: in a read-only file
+// system even deleting nothing fails.
+func (f *fileMode) remove(path string) error {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	err := os.Remove(path)
+	f.step("unlink")
+	return err
+}
+
+func (f *fileMode) sync(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	err = d.Sync()
+	f.step("fsync")
+	return err
+}
+
+// touched reports whether anything of ours lies beside etc, or in its place.
+func (f *fileMode) touched() bool {
+	_, savedErr := os.Lstat(f.saved)
+	_, freshErr := os.Lstat(f.fresh)
+	return f.applied() || savedErr == nil || freshErr == nil
+}
+
+// locked keeps other processes out until the returned function is called. The
+// kernel does that if this one dies.
+func (f *fileMode) locked(ctx context.Context) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(f.lock), 0o755); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(f.lock, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	for {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { _ = file.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) || ctx.Err() != nil {
+			_ = file.Close()
+			return nil, fmt.Errorf("locking %s: %w", f.lock, err)
+		}
+		pause(ctx, lockRetry)
+	}
+}

@@ -1,0 +1,80 @@
+package resolver
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"edgeagent/internal/config"
+)
+
+// inspect finds out how the operating system is pointed at the stub.
+func (h *Host) inspect(d decision) HostState {
+	conf, err := readConf(h.o.EtcResolvConf)
+	state := HostState{
+		Mode: d.mode, Detail: d.fault, Upstream: h.Upstream(),
+		Pointed: err == nil && h.points(conf) && !h.trampled(d),
+	}
+	if state.Pointed || d.mode == config.HostNone || d.fault != "" {
+		return state
+	}
+	state.Detail = h.insteadOf(conf, err)
+	if !h.trampled(d) {
+		state.Detail += "; as root, `edgeagent resolver apply` points it at the stub"
+	}
+	return state
+}
+
+// points reports whether programs with this resolv.conf ask the stub alone.
+func (h *Host) points(c resolvConf) bool {
+	return h.o.Config.Listen.Port() == dnsPort && c.onlyAsks(h.o.Config.Listen.Addr())
+}
+
+// trampled reports whether resolv.conf was ours and has been changed by somebody
+// else. Without the saved original it was given back on purpose.
+func (h *Host) trampled(d decision) bool {
+	return d.mode == config.HostFile && d.fault == "" && h.file.hasSaved() &&
+		(!h.file.applied() || h.file.touchedThrough())
+}
+
+// insteadOf says in plain words what resolv.conf says instead.
+func (h *Host) insteadOf(c resolvConf, err error) string {
+	path := h.o.EtcResolvConf
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if target, linkErr := os.Readlink(path); linkErr == nil {
+			return fmt.Sprintf("%s leads to %s, which is not there", path, target)
+		}
+		return path + " is not there"
+	case err != nil:
+		return err.Error()
+	case len(c.servers) == 0:
+		return path + " names no server"
+	}
+	var names []string
+	for _, a := range c.servers {
+		names = append(names, a.String())
+	}
+	return fmt.Sprintf("%s names %s, not only %s", path, strings.Join(names, ", "), h.o.Config.Listen.Addr())
+}
+
+// findCulprit names who has changed resolv.conf, as far as what he left tells.
+func (h *Host) findCulprit() string {
+	path := h.o.EtcResolvConf
+	if target, err := os.Readlink(path); err == nil && !h.file.applied() {
+		if owner := targetOwner(target); owner != "" {
+			return owner
+		}
+		return "whoever links it to " + target
+	}
+	conf, err := readConf(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "whoever deleted it"
+	case conf.owner != "":
+		return conf.owner
+	}
+	return "a program that leaves no name"
+}

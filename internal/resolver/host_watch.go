@@ -1,0 +1,135 @@
+package resolver
+
+import (
+	"context"
+	"path/filepath"
+	"reflect"
+	"time"
+
+	"edgeagent/internal/config"
+)
+
+// Policy of repairing a resolv.conf that somebody else changes. Two programs
+// that put theirs back for ever wear out the SD card and help nobody.
+const (
+	maxRepairs   = 10 // in repairWindow
+	repairWindow = time.Hour
+	// settleFor is how long a change is left alone, for whoever makes it to
+	// finish.
+	settleFor = 300 * time.Millisecond
+	// repairAgain is how long a repair that did not help is not tried again.
+	repairAgain = time.Minute
+)
+
+// Watch tells, at once and at every change, how the operating system is pointed
+// at the stub, and puts a resolv.conf back that somebody else has changed.
+// It returns nil when ctx ends and undoes nothing.
+func (h *Host) Watch(ctx context.Context, notify func(HostState)) error {
+	dirs, err := newDirWatcher()
+	if err != nil {
+		return err
+	}
+	defer dirs.close()
+	w := hostWatch{Host: h, notify: notify}
+	for {
+		if err := dirs.follow(h.watched()); err != nil {
+			return err
+		}
+		w.look(time.Now())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-dirs.changes:
+		case <-alarm(w.due):
+			w.repair(ctx, time.Now())
+		}
+	}
+}
+
+// watched are the files whose change matters, with what the links among them
+// lead to.
+func (h *Host) watched() []string {
+	paths := []string{h.o.EtcResolvConf, h.file.runtime, h.o.NMResolvConf, h.o.ResolvedConf}
+	for _, link := range []string{h.o.EtcResolvConf, h.file.saved} {
+		if target, err := filepath.EvalSymlinks(link); err == nil {
+			paths = append(paths, target)
+		}
+	}
+	return paths
+}
+
+// hostWatch is one call of Watch.
+type hostWatch struct {
+	*Host
+	notify  func(HostState)
+	told    *HostState
+	culprit string
+	repairs int
+	spent   []time.Time // repairs in the window
+	due     time.Time   // of the next repair; zero: none is needed
+	failure error       // of the last repair
+}
+
+// look finds out how things are, tells if that is news, and plans a repair if
+// one is needed.
+func (w *hostWatch) look(now time.Time) {
+	d := w.decide()
+	w.logTrail(d)
+	if d.mode == config.HostFile && d.fault == "" {
+		w.refresh()
+	}
+	state := w.inspect(d)
+	if w.trampled(d) {
+		w.culprit = w.findCulprit()
+		w.plan(now, &state)
+	} else {
+		w.due, w.failure = time.Time{}, nil
+	}
+	state.Culprit, state.Repairs = w.culprit, w.repairs
+	if w.told == nil || !reflect.DeepEqual(*w.told, state) {
+		w.told = &state
+		w.notify(state)
+	}
+}
+
+// plan sets the time of the next repair.
+func (w *hostWatch) plan(now time.Time, state *HostState) {
+	for len(w.spent) > 0 && now.Sub(w.spent[0]) >= repairWindow {
+		w.spent = w.spent[1:]
+	}
+	if w.failure != nil {
+		state.Detail += "; " + w.failure.Error()
+	}
+	switch {
+	case len(w.spent) >= maxRepairs:
+		state.GaveUp = true
+		w.due = w.spent[0].Add(repairWindow)
+	case w.due.IsZero():
+		w.due = now.Add(settleFor)
+	}
+	if state.GaveUp && !w.told.GaveUp {
+		w.o.Log.Error("resolv.conf is changed again and again, it is left alone for now",
+			"by", w.culprit, "times", len(w.spent), "until", w.due)
+	}
+}
+
+// repair puts resolv.conf back, unless it came right by itself.
+func (w *hostWatch) repair(ctx context.Context, now time.Time) {
+	d := w.decide()
+	if !w.trampled(d) {
+		return
+	}
+	w.spent = append(w.spent, now)
+	w.due = now.Add(repairAgain)
+	w.o.Log.Warn("resolv.conf was changed, putting it back", "by", w.culprit, "what", w.inspect(d).Detail)
+	if w.failure = w.o.Repair(ctx); w.failure == nil {
+		w.repairs++
+	}
+}
+
+// refresh brings a changed search list into the file that programs read.
+func (h *Host) refresh() {
+	if err := h.file.renew(h.content); err != nil {
+		h.o.Log.Debug("resolv.conf not renewed", "err", err)
+	}
+}

@@ -1,0 +1,258 @@
+package resolver
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Policy of serving.
+const (
+	maxTCPConns     = 64
+	tcpIdle         = 10 * time.Second // RFC 7766, section 6.2.3: a few seconds
+	tcpWriteTimeout = 2 * time.Second
+	overloadQuiet   = time.Minute // between two log lines
+	acceptPause     = 100 * time.Millisecond
+)
+
+// listener is the pair of sockets of one Listen.
+type listener struct {
+	addr netip.AddrPort
+	udp  *net.UDPConn
+	tcp  *net.TCPListener
+}
+
+func (l *listener) close() {
+	_ = l.udp.Close()
+	_ = l.tcp.Close()
+}
+
+// Listen binds UDP and TCP on the configured address, which must be loopback.
+// If the port is taken, the error says by whom as far as /proc tells. It does
+// nothing if the stub listens already.
+func (s *Stub) Listen() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener != nil {
+		return nil
+	}
+	if !s.config.Listen.Addr().IsLoopback() {
+		return fmt.Errorf("listening on %s: the stub serves this device only, give a loopback address", s.config.Listen)
+	}
+	l, err := listen(s.config.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: taken by %s", err, holder(s.config.Listen))
+	}
+	if err != nil {
+		return err
+	}
+	s.listener = l
+	return nil
+}
+
+func listen(addr netip.AddrPort) (*listener, error) {
+	udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s over UDP: %w", addr, err)
+	}
+	// With port 0 the kernel has chosen one.
+	addr = netip.AddrPortFrom(addr.Addr(), udp.LocalAddr().(*net.UDPAddr).AddrPort().Port())
+	tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
+	if err != nil {
+		_ = udp.Close()
+		return nil, fmt.Errorf("listening on %s over TCP: %w", addr, err)
+	}
+	return &listener{addr: addr, udp: udp, tcp: tcp}, nil
+}
+
+// Serve answers until ctx ends and returns nil then. It calls Listen unless that
+// has been done, and closes the sockets before it returns.
+func (s *Stub) Serve(ctx context.Context) error {
+	if err := s.Listen(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	l := s.listener
+	s.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer context.AfterFunc(ctx, l.close)()
+
+	var running sync.WaitGroup
+	var udpErr, tcpErr error
+	running.Go(func() { defer cancel(); udpErr = s.serveUDP(ctx, &running, l.udp) })
+	running.Go(func() { defer cancel(); tcpErr = s.serveTCP(ctx, &running, l.tcp) })
+	s.log.Info("DNS stub listens", "address", l.addr, "domains", s.config.Domains)
+	running.Wait()
+	l.close()
+	s.mu.Lock()
+	s.listener = nil
+	s.mu.Unlock()
+	return errors.Join(udpErr, tcpErr)
+}
+
+// handle answers one raw message by calling write at most once, now or later.
+func (s *Stub) handle(ctx context.Context, running *sync.WaitGroup, raw []byte, udp bool, write func([]byte)) {
+	q, answer := s.begin(raw, udp)
+	if q == nil {
+		if answer != nil {
+			write(answer)
+		}
+		return
+	}
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		write(q.pack(s.refuseLoad(q)))
+		return
+	}
+	running.Go(func() {
+		defer func() { <-s.slots }()
+		write(q.pack(s.resolve(ctx, q)))
+	})
+}
+
+// begin answers a raw message at once, or returns the query that has to be
+// resolved. Both are nil if there is nothing to say.
+func (s *Stub) begin(raw []byte, udp bool) (*query, []byte) {
+	q, refusal := s.parse(raw, udp)
+	if q == nil {
+		return nil, refusal
+	}
+	r := s.local(q)
+	if r == nil {
+		r = s.cache.get(q.key())
+	}
+	if r == nil {
+		return q, nil
+	}
+	return nil, q.pack(r)
+}
+
+func (s *Stub) refuseLoad(q *query) *reply {
+	if s.overloaded.due() {
+		s.log.Warn("too many DNS queries in flight, new ones are refused", "limit", cap(s.slots))
+	}
+	return s.unanswered(q, ede(dns.ExtendedErrorCodeOther, "too many queries in flight"))
+}
+
+// overload paces the log line.
+type overload struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+func (o *overload) due() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.last.IsZero() && time.Since(o.last) < overloadQuiet {
+		return false
+	}
+	o.last = time.Now()
+	return true
+}
+
+func (s *Stub) serveUDP(ctx context.Context, running *sync.WaitGroup, conn *net.UDPConn) error {
+	buf := make([]byte, dns.MaxMsgSize)
+	for {
+		n, from, err := conn.ReadFromUDPAddrPort(buf)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("reading a query: %w", err)
+		case !from.Addr().Unmap().IsLoopback():
+			continue // this device only, and no answer that could be aimed at others
+		}
+		s.handle(ctx, running, buf[:n], true, func(answer []byte) {
+			_, _ = conn.WriteToUDPAddrPort(answer, from) // a client that is gone is its own affair
+		})
+	}
+}
+
+func (s *Stub) serveTCP(ctx context.Context, running *sync.WaitGroup, l *net.TCPListener) error {
+	conns := make(chan struct{}, maxTCPConns)
+	for {
+		conn, err := l.AcceptTCP()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
+			pause(ctx, acceptPause)
+			continue
+		case err != nil:
+			return fmt.Errorf("accepting a connection: %w", err)
+		}
+		select {
+		case conns <- struct{}{}:
+			running.Go(func() {
+				defer func() { <-conns }()
+				s.serveConn(ctx, conn)
+			})
+		default:
+			_ = conn.Close()
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// serveConn answers the queries of one connection, each as soon as its answer
+// is there (RFC 7766, section 6.2.1.1).
+func (s *Stub) serveConn(ctx context.Context, conn net.Conn) {
+	defer conn.Close()
+	if from, ok := conn.RemoteAddr().(*net.TCPAddr); !ok || !from.IP.IsLoopback() {
+		return
+	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	var running sync.WaitGroup
+	defer running.Wait() // a client may close its side and wait for the answers
+	var writing sync.Mutex
+	write := func(answer []byte) {
+		writing.Lock()
+		defer writing.Unlock()
+		_ = writeFrame(conn, answer)
+	}
+	for ctx.Err() == nil {
+		_ = conn.SetReadDeadline(time.Now().Add(tcpIdle))
+		raw, err := readFrame(conn)
+		if err != nil {
+			return
+		}
+		s.handle(ctx, &running, raw, false, write)
+	}
+}
+
+func readFrame(r io.Reader) ([]byte, error) {
+	var size [2]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	raw := make([]byte, binary.BigEndian.Uint16(size[:]))
+	_, err := io.ReadFull(r, raw)
+	return raw, err
+}
+
+// writeFrame writes length and message in one segment (RFC 7766, section 8).
+func writeFrame(conn net.Conn, raw []byte) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(tcpWriteTimeout)); err != nil {
+		return err
+	}
+	_, err := conn.Write(append(binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(raw)), uint16(len(raw))), raw...))
+	return err
+}

@@ -1,0 +1,193 @@
+package resolver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Policy of asking.
+const (
+	// ednsSize is the largest UDP answer asked for and offered: what passes any
+	// path unfragmented (DNS Flag Day 2020).
+	ednsSize = 1232
+	// hedgeAfter is how long one server may be silent before the next is asked
+	// as well: longer than a round trip over LTE, shorter than patience.
+	hedgeAfter = 500 * time.Millisecond
+	// loopOption carries our mark in queries to servers on this device
+	// (RFC 6891, section 9: local use).
+	loopOption = dns.EDNS0LOCALSTART + 0xEA
+)
+
+// pool remembers which of several servers answered last. The zero value is
+// ready.
+type pool struct {
+	mu   sync.Mutex
+	good netip.AddrPort
+}
+
+// outcome is what one server said.
+type outcome struct {
+	server netip.AddrPort
+	msg    *dns.Msg
+	err    error
+}
+
+// exchange asks the last good server first, and the next one as soon as an
+// error comes back or nothing in hedgeAfter. The first decisive answer wins. If
+// there is none, the last other answer is returned, or else all errors. mark, if
+// any, is applied to each query.
+func (p *pool) exchange(ctx context.Context, ask asker, q *dns.Msg, servers []netip.AddrPort, device string,
+	mark func(*dns.Msg, netip.AddrPort)) (*dns.Msg, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	servers = p.order(servers)
+	outcomes := make(chan outcome, len(servers))
+	next := time.NewTimer(0)
+	defer next.Stop()
+
+	var worst outcome
+	for asked, heard := 0, 0; heard < len(servers); {
+		select {
+		case <-next.C:
+			if asked < len(servers) {
+				go func(server netip.AddrPort) {
+					m, err := askWith(ctx, ask, q, server, device, mark)
+					outcomes <- outcome{server, m, err}
+				}(servers[asked])
+				asked++
+				next.Reset(hedgeAfter)
+			}
+		case o := <-outcomes:
+			if o.err == nil && decisive(o.msg) {
+				p.remember(o.server)
+				return o.msg, nil
+			}
+			worst = worst.add(o)
+			heard++
+			next.Reset(0)
+		case <-ctx.Done():
+			return worst.add(outcome{err: fmt.Errorf("no answer in time: %w", context.Cause(ctx))}).result()
+		}
+	}
+	return worst.result()
+}
+
+// add keeps the last message and all errors.
+func (o outcome) add(other outcome) outcome {
+	if other.msg != nil {
+		o.msg = other.msg
+	}
+	o.err = errors.Join(o.err, other.err)
+	return o
+}
+
+func (o outcome) result() (*dns.Msg, error) {
+	if o.msg != nil {
+		return o.msg, nil
+	}
+	return nil, o.err
+}
+
+// askWith asks one server, and once more without EDNS if it cannot have that
+// (RFC 6891, section 7).
+func askWith(ctx context.Context, ask asker, q *dns.Msg, server netip.AddrPort, device string,
+	mark func(*dns.Msg, netip.AddrPort)) (*dns.Msg, error) {
+	if mark != nil {
+		q = q.Copy()
+		mark(q, server)
+	}
+	m, err := ask.Exchange(ctx, q, server, device)
+	if err != nil || q.IsEdns0() == nil || !refusesEDNS(m) {
+		return m, err
+	}
+	plain := q.Copy()
+	plain.Extra = nil
+	return ask.Exchange(ctx, plain, server, device)
+}
+
+func refusesEDNS(m *dns.Msg) bool {
+	return m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented || m.Rcode == dns.RcodeBadVers
+}
+
+// decisive reports whether another server need not be asked.
+func decisive(m *dns.Msg) bool {
+	return m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError
+}
+
+// order returns the servers, the last good one first.
+func (p *pool) order(servers []netip.AddrPort) []netip.AddrPort {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.Index(servers, p.good)
+	if i <= 0 {
+		return servers
+	}
+	return append([]netip.AddrPort{p.good}, slices.Delete(slices.Clone(servers), i, i+1)...)
+}
+
+func (p *pool) remember(server netip.AddrPort) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.good = server
+}
+
+// forget drops the memory: the servers lie on another path now.
+func (p *pool) forget() { p.remember(netip.AddrPort{}) }
+
+// upstreams returns the uplink's servers without ourselves.
+func (s *Stub) upstreams() []netip.AddrPort {
+	return others(s.upstream(), s.Addr())
+}
+
+// others returns servers without self, in whatever spelling. The unspecified
+// address is a way to spell loopback.
+func others(servers []netip.AddrPort, self netip.AddrPort) []netip.AddrPort {
+	var out []netip.AddrPort
+	for _, server := range servers {
+		server = netip.AddrPortFrom(server.Addr().Unmap(), server.Port())
+		if server.IsValid() && server != self && !server.Addr().IsUnspecified() && !slices.Contains(out, server) {
+			out = append(out, server)
+		}
+	}
+	return out
+}
+
+// mark signs a query to a server on this device, so that it is known if that
+// server forwards to us. Others never see the mark: it would tell devices apart.
+func (s *Stub) mark(q *dns.Msg, server netip.AddrPort) {
+	if opt := q.IsEdns0(); opt != nil && onThisDevice(server) {
+		opt.Option = append(opt.Option, &dns.EDNS0_LOCAL{Code: loopOption, Data: s.loopID})
+	}
+}
+
+// marked reports whether a query is one of ours that came back.
+func (s *Stub) marked(opt *dns.OPT) bool {
+	return opt != nil && slices.ContainsFunc(opt.Option, func(o dns.EDNS0) bool {
+		local, ok := o.(*dns.EDNS0_LOCAL)
+		return ok && local.Code == loopOption && bytes.Equal(local.Data, s.loopID)
+	})
+}
+
+// onThisDevice reports whether server is an address of this device: the kernel
+// then picks it as the source, too. Connecting a UDP socket sends nothing.
+func onThisDevice(server netip.AddrPort) bool {
+	if server.Addr().IsLoopback() {
+		return true
+	}
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	local, ok := conn.LocalAddr().(*net.UDPAddr)
+	return ok && local.AddrPort().Addr().Unmap() == server.Addr()
+}
