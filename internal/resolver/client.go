@@ -126,7 +126,7 @@ func (c *Client) exchange(ctx context.Context, network string, m *dns.Msg, serve
 		if isFatal(err) {
 			return nil, err
 		}
-		if err == nil && answers(r, m) {
+		if err == nil && matches(r, m) {
 			return r, nil
 		}
 	}
@@ -146,10 +146,10 @@ func udpSize(m *dns.Msg) uint16 {
 	return dns.MinMsgSize
 }
 
-// answers reports whether r is an answer to m. Errors may come without the
+// matches reports whether r is an answer to m. Errors may come without the
 // question: a server that cannot parse EDNS returns the bare header (RFC 6891,
 // section 7).
-func answers(r, m *dns.Msg) bool {
+func matches(r, m *dns.Msg) bool {
 	if !r.Response || r.Id != m.Id || r.Opcode != m.Opcode {
 		return false
 	}
