@@ -1,0 +1,176 @@
+package localproxy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// deliver hands p to the destination or queues it. It is called by the
+// session's reading goroutine alone, so that order is kept.
+func (c *connection) deliver(p []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var deadline time.Time
+	for len(p) > 0 && !c.closing && !c.broken {
+		n := c.accept(p)
+		p = p[n:]
+		if len(p) == 0 {
+			return
+		}
+		if deadline.IsZero() {
+			deadline = time.Now().Add(c.holdLimit())
+		}
+		c.mu.Unlock()
+		ok := c.s.hold(c.room, time.Until(deadline))
+		c.mu.Lock()
+		if !ok {
+			c.stuck()
+			return
+		}
+		if c.s.over() {
+			return
+		}
+		if c.s.alone() { // waits as long as the destination takes anything
+			deadline = time.Now().Add(c.s.cfg.Policy.StallLimit)
+		}
+	}
+}
+
+// accept takes what it can of p, straight to the destination if nothing waits
+// before it.
+func (c *connection) accept(p []byte) int {
+	taken := 0
+	if c.local != nil && c.queue.size == 0 {
+		n, err := c.local.TryWrite(p)
+		c.s.meter.in(n)
+		if err != nil {
+			c.breakWrites()
+			return len(p)
+		}
+		taken = n
+	}
+	queued := c.queue.push(p[taken:], c.s.cfg.Policy.QueueBytes)
+	if queued > 0 && c.local != nil {
+		c.startDraining()
+		signal(c.work)
+	}
+	return taken + queued
+}
+
+// breakWrites stops writing after an error. Reading goes on for a moment: what
+// the destination sent before it closed still is to be forwarded, and the end
+// of that ends the connection.
+func (c *connection) breakWrites() {
+	c.broken = true
+	_ = c.local.SetReadDeadline(time.Now().Add(c.s.cfg.Policy.LingerLimit))
+	signal(c.work)
+}
+
+// holdLimit is how long the tunnel may wait for this connection.
+func (c *connection) holdLimit() time.Duration {
+	if c.s.alone() {
+		return c.s.cfg.Policy.StallLimit
+	}
+	return c.s.cfg.Policy.HoldLimit
+}
+
+// over reports whether the session has ended.
+func (s *session) over() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// hold makes the session wait for room; false means that none came in time.
+func (s *session) hold(room <-chan struct{}, limit time.Duration) bool {
+	s.holding.Store(true)
+	defer s.holding.Store(false)
+	s.held.Reset(limit)
+	defer s.held.Stop()
+	select {
+	case <-room:
+		return true
+	case <-s.done:
+		return true
+	case <-s.held.C:
+		return false
+	}
+}
+
+// stuck resets this connection alone. The caller holds c.mu.
+func (c *connection) stuck() {
+	if c.closing {
+		return
+	}
+	limit := c.s.cfg.Policy.StallLimit
+	reason := fmt.Sprintf("reset: the destination reads too slowly, %d KB wait for it (nothing taken for %s, or others were waiting)",
+		c.queue.size>>10, limit)
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	if c.s.drop(c) {
+		c.s.postReset(c.addr)
+	}
+	c.abandon(reason)
+}
+
+// startDraining starts the second goroutine if it does not run. The caller
+// holds c.mu.
+func (c *connection) startDraining() {
+	if !c.draining {
+		c.draining = true
+		go c.drain()
+	}
+	signal(c.work)
+}
+
+// drain writes what is queued, as the destination takes it.
+func (c *connection) drain() {
+	for {
+		c.mu.Lock()
+		p := c.queue.front()
+		if c.broken || c.closing && p == nil {
+			c.queue.clear()
+			c.drainedUnlessBroken()
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		if p == nil {
+			<-c.work
+			continue
+		}
+		c.drainSome(p)
+	}
+}
+
+func (c *connection) drainedUnlessBroken() {
+	if c.broken {
+		c.markDrained()
+		return
+	}
+	c.flushed()
+}
+
+func (c *connection) drainSome(p []byte) {
+	_ = c.local.SetWriteDeadline(time.Now().Add(c.s.cfg.Policy.StallLimit))
+	n, err := c.local.Write(p)
+	c.s.meter.in(n)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n > 0 {
+		c.queue.consume(n)
+		signal(c.room)
+	}
+	switch {
+	case err == nil:
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		c.breakWrites()
+	case n == 0:
+		c.stuck()
+	}
+}

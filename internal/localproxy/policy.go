@@ -1,0 +1,78 @@
+package localproxy
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Policy is every time and bound that the proxy lives by. Zero values mean the
+// default.
+type Policy struct {
+	// Ping is the time between pings (the reference program's: 20 s).
+	Ping time.Duration
+	// MissedPings in a row, without any other sign of life, end the connection.
+	MissedPings int
+	// HandshakeTimeout bounds one attempt: address, TCP, TLS and WebSocket.
+	HandshakeTimeout time.Duration
+	// RetryMin and RetryMax bound the time to the next attempt, which is drawn
+	// evenly between RetryMin and a bound that doubles up to RetryMax.
+	RetryMin, RetryMax time.Duration
+	// Settled is how long a connection must have stood for the next failure to
+	// count as the first.
+	Settled time.Duration
+
+	// DialTimeout bounds the connection to a destination, the lookup of its
+	// name included.
+	DialTimeout time.Duration
+	// QueueBytes is how much one connection may have waiting for its destination.
+	QueueBytes int
+	// StallLimit is how long a connection may take nothing of what waits for
+	// it before it is reset.
+	StallLimit time.Duration
+	// HoldLimit is how long the tunnel waits for a full connection while there
+	// are others: the protocol has no flow control of its own, so that data for
+	// a full connection can be waited with, at the cost of the others, or
+	// given up together with the connection.
+	HoldLimit time.Duration
+	// LingerLimit is how long a closed connection may go on sending before it
+	// is cut off.
+	LingerLimit time.Duration
+	// MaxConnections bounds the open, dialling and draining connections.
+	MaxConnections int
+	// StopLimit bounds how long a stop waits for what is queued.
+	StopLimit time.Duration
+}
+
+func (p Policy) withDefaults() Policy {
+	def(&p.Ping, 20*time.Second)
+	def(&p.MissedPings, 2)
+	def(&p.HandshakeTimeout, 30*time.Second)
+	def(&p.RetryMin, time.Second)
+	def(&p.RetryMax, 120*time.Second)
+	def(&p.Settled, time.Minute)
+	def(&p.DialTimeout, 1800*time.Millisecond)
+	def(&p.QueueBytes, 512<<10)
+	def(&p.StallLimit, 30*time.Second)
+	def(&p.HoldLimit, 500*time.Millisecond)
+	def(&p.LingerLimit, 5*time.Second)
+	def(&p.MaxConnections, 512)
+	def(&p.StopLimit, time.Second)
+	return p
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// retryAfter draws the time to wait after the given number of failures in a
+// row, at least one.
+func (p Policy) retryAfter(failures int) time.Duration {
+	limit := p.RetryMax
+	if shifted := p.RetryMin << min(failures, 30); shifted > 0 && shifted < limit {
+		limit = shifted
+	}
+	return p.RetryMin + rand.N(max(limit-p.RetryMin, 1))
+}

@@ -1,0 +1,231 @@
+package localproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// outboxSize bounds the resets and pongs that wait for their turn. A service
+// that provokes more without reading any does not follow the protocol.
+const outboxSize = 256
+
+// note is a short message that the reading side wants sent. The reading side
+// never takes the uplink's turn itself: with both directions full it would
+// wait for the service, and the service for it.
+type note struct {
+	reset   address
+	op      opcode // 0: reset
+	payload []byte
+}
+
+// session is one WebSocket to the service with all that hangs on it.
+type session struct {
+	cfg    *Config
+	link   *link
+	out    *uplink
+	form   form // what the subprotocol knows
+	locals *locals
+	meter  *meter
+	log    *slog.Logger
+
+	outbox  chan note
+	done    chan struct{}
+	ending  sync.Once
+	cause   error // why done was closed
+	holding atomic.Bool
+	held    *time.Timer
+
+	mu        sync.Mutex
+	available []string // what the tunnel was opened for; nil until told
+	sole      string   // the service that a message without one means
+	soleKnown bool
+	streams   map[string]*stream // by service; a stream without connections keeps its id
+	live      atomic.Int32       // connections in streams; read without mu
+}
+
+func newSession(cfg *Config, l *link, locals *locals, m *meter) *session {
+	s := &session{
+		cfg:     cfg,
+		link:    l,
+		form:    subprotocolForm(l.accepted.subprotocol),
+		locals:  locals,
+		meter:   m,
+		log:     cfg.Log.With("channel", l.accepted.channel),
+		outbox:  make(chan note, outboxSize),
+		done:    make(chan struct{}),
+		held:    time.NewTimer(0),
+		streams: map[string]*stream{},
+	}
+	s.out = newUplink(l, s.done)
+	s.setAvailable(nil)
+	l.reader.control = s.control
+	return s
+}
+
+// errStopped means that the session was asked to end.
+var errStopped = errors.New("asked to stop")
+
+// run serves the session until it ends and says why. All it started has ended
+// when it returns, except connections that still hand over what they have.
+func (s *session) run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(s.sendNotes)
+	wg.Go(s.watch)
+	stop := context.AfterFunc(ctx, func() { s.stop() })
+	defer stop()
+	s.end(s.read())
+	s.link.conn.Close()
+	s.closeAll("the tunnel was lost")
+	return s.cause
+}
+
+// end ends the session once; the first cause counts.
+func (s *session) end(cause error) {
+	s.ending.Do(func() {
+		s.cause = cause
+		if errors.Is(cause, errProtocol) {
+			s.sendClose(cause)
+		}
+		close(s.done)
+		s.link.cut()
+	})
+}
+
+// read is the session's main loop: it reads, parses and acts.
+func (s *session) read() error {
+	p := newParser()
+	var m message
+	for {
+		n, err := s.link.reader.Read(p.space())
+		p.filled(n)
+		for more := true; more; {
+			var parseErr error
+			if more, parseErr = p.next(&m); parseErr != nil {
+				return fmt.Errorf("%w: %w", errProtocol, parseErr)
+			}
+			if more {
+				if err := s.handle(&m); err != nil {
+					return err
+				}
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// handle acts on one message.
+func (s *session) handle(m *message) error {
+	switch m.kind {
+	case kindData, kindStreamStart, kindStreamReset, kindConnectionStart, kindConnectionReset:
+		if m.stream == 0 {
+			s.log.Warn("ignoring a message for stream 0, which cannot be", "type", m.kind)
+			return nil
+		}
+		s.handleStream(m)
+	case kindSessionReset:
+		s.log.Info("the service reset the session")
+		s.closeAll("the service reset the session")
+	case kindServiceIDs:
+		s.setServices(m.available)
+	default:
+		if !m.ignorable {
+			return fmt.Errorf("%w: message type %d is unknown and not ignorable", errProtocol, m.kind)
+		}
+		s.log.Debug("ignoring a message of unknown type", "type", m.kind)
+	}
+	return nil
+}
+
+func (s *session) handleStream(m *message) {
+	switch m.kind {
+	case kindData:
+		s.data(m)
+	case kindStreamStart, kindConnectionStart:
+		s.start(m)
+	case kindStreamReset:
+		s.resetStream(m)
+	case kindConnectionReset:
+		s.resetConnection(m)
+	}
+}
+
+// setServices takes the list of services the tunnel was opened for. A repeated
+// list changes nothing.
+func (s *session) setServices(available []string) {
+	s.mu.Lock()
+	same := s.available != nil && slices.Equal(s.available, available)
+	s.mu.Unlock()
+	if same {
+		return
+	}
+	s.setAvailable(available)
+	s.log.Info("the tunnel's services", "services", available)
+	for _, name := range available {
+		if _, ok := s.cfg.Destinations.find(name, available); !ok {
+			s.log.Warn("no destination for a service of the tunnel: its connections will be refused", "service", name)
+		}
+	}
+	s.cfg.Events(Event{Event: EventServices, Services: available})
+}
+
+func (s *session) setAvailable(available []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.available = available
+	s.sole, s.soleKnown = s.cfg.Destinations.sole(available)
+}
+
+// control acts on a WebSocket control frame.
+func (s *session) control(op opcode, payload []byte) error {
+	if op == opPing {
+		return s.post(note{op: opPong, payload: append([]byte(nil), payload...)})
+	}
+	return nil // a pong counts as a sign of life like any byte
+}
+
+// post queues a note. It never waits.
+func (s *session) post(n note) error {
+	select {
+	case s.outbox <- n:
+		return nil
+	case <-s.done:
+		return errEnded
+	default:
+		return fmt.Errorf("%w: it provokes answers and reads none", errProtocol)
+	}
+}
+
+// sendNotes sends what post queued.
+func (s *session) sendNotes() {
+	for {
+		select {
+		case n := <-s.outbox:
+			if !s.out.acquire() {
+				return
+			}
+			err := s.sendNote(n)
+			s.out.release()
+			if err != nil {
+				s.end(fmt.Errorf("sending: %w", err))
+			}
+		case <-s.done:
+			return
+		}
+	}
+}
+
+func (s *session) sendNote(n note) error {
+	if n.op == 0 {
+		return s.out.sendReset(n.reset)
+	}
+	return s.out.sendControl(n.op, n.payload)
+}
