@@ -1,0 +1,177 @@
+package resolver
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"sync"
+	"time"
+
+	"edgeagent/internal/config"
+	"edgeagent/internal/status"
+)
+
+// PathSetter is what the stage needs of the Stub: nil means that there is no
+// path into the VPC.
+type PathSetter interface{ SetPath(*Path) }
+
+// StageOptions are what the stage "dns" needs of the other parts. The functions
+// may be called from any goroutine.
+type StageOptions struct {
+	Prober *Prober
+	Stub   PathSetter
+	// Path returns the path that the link carries now, if it carries any.
+	Path func() (Path, bool)
+	// PathChanged returns a channel that is closed at the next change of Path.
+	// Optional: without it a new path is noticed with its first probe.
+	PathChanged func() <-chan struct{}
+	// Pace returns how often the path's link is probed while all is well; a
+	// metered link's may be slower than probe.interval. Optional.
+	Pace func() time.Duration
+	// HostState returns how the OS is pointed at the stub.
+	HostState func() HostState
+	// HostChanged returns a channel that is closed when that changes. Optional.
+	HostChanged func() <-chan struct{}
+	Private     []netip.Prefix // endpoint.private_cidrs
+	Config      config.Resolver
+	Probe       config.Probe
+	Log         *slog.Logger
+}
+
+// Stage is the stage "dns": the stub has a path into the VPC, and the VPC
+// resolver answers. It lives on the probes that the link sends anyway, and
+// asks itself only when none has come for longer than one should have.
+type Stage struct{ o StageOptions }
+
+// NewStage returns the stage; it does nothing before Run.
+func NewStage(o StageOptions) *Stage {
+	if o.PathChanged == nil {
+		o.PathChanged = never
+	}
+	if o.HostChanged == nil {
+		o.HostChanged = never
+	}
+	if o.Pace == nil {
+		o.Pace = func() time.Duration { return 0 }
+	}
+	return &Stage{o: o}
+}
+
+// String returns the stage's name, "dns".
+func (s *Stage) String() string { return "dns" }
+
+// Run gives the stub its path and watches the VPC resolver until ctx ends.
+func (s *Stage) Run(ctx context.Context, report status.Report) error {
+	w := watching{Stage: s, report: report}
+	w.resolver, w.probe, w.prefixes, w.endpoint = s.o.Config, s.o.Probe, s.o.Private, s.o.Prober.host
+	defer s.o.Stub.SetPath(nil)
+	defer w.asks.Wait()
+	for ctx.Err() == nil {
+		probed, moved, hosted := s.o.Prober.Changed(), s.o.PathChanged(), s.o.HostChanged()
+		w.step(ctx)
+		select {
+		case <-ctx.Done():
+		case <-probed:
+		case <-moved:
+		case <-hosted:
+		case <-alarm(w.wake()):
+		}
+	}
+	return nil
+}
+
+// watching is one call of Run.
+type watching struct {
+	*Stage
+	health
+	report   status.Report
+	reported status.Update
+	asks     sync.WaitGroup
+	asked    time.Time // when the stage last asked itself
+}
+
+// step takes in what is new, reports what it comes to, and asks if it is time.
+func (w *watching) step(ctx context.Context) {
+	path, ok := w.o.Path()
+	switch {
+	case !ok:
+		w.begin(Path{})
+		w.o.Stub.SetPath(nil)
+		w.tell(status.Update{State: status.Down, Reason: status.ReasonNoAnswer, Detail: "the link carries no path"})
+		return
+	case !reflect.DeepEqual(path, w.path):
+		w.begin(path)
+		w.asked = time.Time{}
+		w.o.Stub.SetPath(&path)
+	}
+	if r, ok := w.o.Prober.lastOver(path); ok && r.seq != w.seen && w.isNew(r) {
+		w.take(r)
+	}
+	w.expire(time.Now())
+	w.tell(w.judge(w.o.HostState()))
+	w.askIfDue(ctx)
+}
+
+// isNew refuses a first result that is as old as one that should have been
+// renewed long ago: who knows what has happened since.
+func (w *watching) isNew(r Result) bool {
+	return !w.last.At.IsZero() || time.Since(r.At) <= max(w.o.Pace(), w.o.Probe.Interval)
+}
+
+// tell reports the verdict if it is news.
+func (w *watching) tell(u status.Update) {
+	if !reflect.DeepEqual(u, w.reported) {
+		w.reported = u
+		w.report(u)
+	}
+}
+
+// askIfDue probes when the link's own probe is overdue. It shares the probe if
+// one is under way.
+func (w *watching) askIfDue(ctx context.Context) {
+	if time.Now().Before(w.due()) {
+		return
+	}
+	w.asked = time.Now()
+	path := w.path
+	w.asks.Go(func() { _, _ = w.o.Prober.result(ctx, path) })
+}
+
+// due returns when the stage is to ask itself: a quarter later than the link
+// should have, so that both never ask for the same.
+func (w *watching) due() time.Time {
+	newest := w.last.At
+	if w.asked.After(newest) {
+		newest = w.asked
+	}
+	if newest.IsZero() {
+		return newest
+	}
+	pace := w.pace()
+	return newest.Add(pace + pace/4)
+}
+
+// pace is how long the last result lasts: its TTL, within reason.
+func (w *watching) pace() time.Duration {
+	if w.fails() {
+		return w.o.Probe.SuspectInterval
+	}
+	slowest := max(w.o.Pace(), w.o.Probe.Interval)
+	if slowest > w.o.Probe.Interval {
+		return slowest
+	}
+	return max(w.o.Probe.SuspectInterval, min(w.last.TTL, slowest))
+}
+
+// wake returns the time at which something changes by itself.
+func (w *watching) wake() time.Time {
+	if w.path.Device == "" {
+		return time.Time{}
+	}
+	at := w.due()
+	if held := w.failing.Add(w.o.Probe.Hold); w.usable && !w.failing.IsZero() && held.Before(at) {
+		at = held
+	}
+	return at
+}
