@@ -75,6 +75,13 @@ func (f *fakeVPC) answersFor(ttl uint32, addrs ...string) {
 	})
 }
 
+// answersNamed gives addresses to a name other than the endpoint's.
+func (f *fakeVPC) answersNamed(name string, addrs ...string) {
+	f.set(func(netip.Addr) (*dns.Msg, error) {
+		return replyWith(new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA), addrs...), nil
+	})
+}
+
 func (f *fakeVPC) fails(rcode int) {
 	f.set(func(netip.Addr) (*dns.Msg, error) { return new(dns.Msg).SetRcode(aQuery(), rcode), nil })
 }
