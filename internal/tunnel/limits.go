@@ -4,15 +4,15 @@ import "time"
 
 // What a notification may cost.
 const (
-	maxPayload  = 128 << 10 // bytes: AWS IoT Core's own limit for a message
-	maxToken    = 8 << 10   // bytes: seen are about 560, and no length is promised
-	maxDepth    = 16        // levels of nesting: the real message has two
-	maxService  = 128       // characters of a service's name, by the API reference
-	maxQuoted   = 64        // characters of foreign text shown in a log line
-	queueLength = 8         // notifications that wait for Run
-	seenTokens  = 64        // tokens remembered, to know a repeated one
+	maxPayload  = 128 << 10   // bytes: AWS IoT Core's own limit for a message
+	maxToken    = 8 << 10     // bytes: seen are about 560, and no length is promised
+	maxDepth    = 16          // levels of nesting: the real message has two
+	maxService  = 128         // characters of a service's name, by the API reference
+	maxQuoted   = 64          // characters of foreign text shown in a log line
+	queueLength = notifyBurst // notifications that wait for Run
+	seenTokens  = 64          // tokens remembered, to know a repeated one
 
-	notifyBurst = 10 // notifications taken at once, enough for a queued session
+	notifyBurst = 8 // notifications taken at once, enough for a queued session
 	notifyEvery = 2 * time.Second
 	logEvery    = time.Minute // for each kind of refusal
 )

@@ -43,12 +43,14 @@ func (a accepts) parse(payload []byte) (notification, *fault) {
 	}
 	n := notification{token: token}
 	if f = a.check(object, &n); f != nil {
-		// A text of the sender's choice is quoted, and may repeat the token.
-		f.detail = redact(f.detail, token)
 		return notification{}, f
 	}
 	return n, nil
 }
+
+// quote makes a text of the sender's choice fit for a log line. It may be the
+// token itself, in the wrong field.
+func (n notification) quote(s string) string { return clean(redact(s, n.token), maxQuoted) }
 
 // check holds the rest of the message against what this device takes.
 func (a accepts) check(object map[string]any, n *notification) *fault {
@@ -57,16 +59,16 @@ func (a accepts) check(object map[string]any, n *notification) *fault {
 		return f
 	}
 	if mode != "destination" {
-		return refusal("clientMode is %q, this device is only ever the destination", clean(mode, maxQuoted))
+		return refusal("clientMode is %q, this device is only ever the destination", n.quote(mode))
 	}
 	region, f := text(object, "region")
 	if f != nil {
 		return f
 	}
 	if region != a.region {
-		return refusal("the tunnel is in region %q, this device in %s", clean(region, maxQuoted), a.region)
+		return refusal("the tunnel is in region %q, this device in %s", n.quote(region), a.region)
 	}
-	names, f := serviceNames(object)
+	names, f := n.serviceNames(object)
 	if f != nil {
 		return f
 	}
@@ -85,7 +87,7 @@ func (a accepts) allow(names []string, n *notification) *fault {
 	}
 	for _, name := range names {
 		if _, ok := a.services[name]; !ok {
-			return refusal("service %q is not in tunnel.services (%s)", name, known)
+			return refusal("service %q is not in tunnel.services (%s)", n.quote(name), known)
 		}
 	}
 	n.services = names
@@ -111,7 +113,7 @@ func tokenOf(object map[string]any) (string, *fault) {
 
 // serviceNames returns the names in the field services, none if it is absent
 // or empty: a tunnel opened without services.
-func serviceNames(object map[string]any) ([]string, *fault) {
+func (n notification) serviceNames(object map[string]any) ([]string, *fault) {
 	v, ok := object["services"]
 	if !ok {
 		return nil, nil
@@ -127,9 +129,9 @@ func serviceNames(object map[string]any) ([]string, *fault) {
 		case !ok:
 			return nil, malformed("services has something that is not a string")
 		case !validService(name):
-			return nil, refusal("%q is not a service's name: 1..128 of a-z, A-Z, 0-9, :, _ and -", clean(name, maxQuoted))
+			return nil, refusal("%q is not a service's name: 1..128 of a-z, A-Z, 0-9, :, _ and -", n.quote(name))
 		case slices.Contains(names, name):
-			return nil, refusal("service %q is named twice", name)
+			return nil, refusal("service %q is named twice", n.quote(name))
 		}
 		names = append(names, name)
 	}

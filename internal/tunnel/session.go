@@ -46,7 +46,7 @@ type session struct {
 func (s *session) begin() {
 	s.in, s.out = s.shown.BytesIn, s.shown.BytesOut
 	s.closed = nil
-	s.disconnected("")
+	s.disconnected(s.shown.Detail) // why the one before ended, until the next says more
 }
 
 // disconnected notes that no data can flow; all connections went with it.
