@@ -1,0 +1,491 @@
+package vpn
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"edgeagent/internal/clock"
+	"edgeagent/internal/config"
+	"edgeagent/internal/status"
+)
+
+// world is a link with everything around it made up, for use in a synctest
+// bubble: OpenVPN behind a pipe, a kernel in memory, a prober and a name server.
+type world struct {
+	t      *testing.T
+	link   *OpenVPN
+	kernel *fakeKernel
+	engine *fakeEngine
+	began  time.Time
+
+	mu       sync.Mutex
+	reports  []seen
+	probeErr error
+	probes   []time.Duration // when, since the beginning
+	alive    time.Time
+	addrs    []netip.Addr
+	lookErr  error
+	looked   []string
+}
+
+// seen is one report with its time.
+type seen struct {
+	at     time.Duration
+	update status.Update
+	path   bool // Path() was there at that moment
+}
+
+func newWorld(t *testing.T, change ...func(*Options)) *world {
+	w := &world{t: t, began: time.Now(), addrs: []netip.Addr{netip.MustParseAddr("203.0.113.10")}}
+	w.kernel = newFakeKernel()
+	gate, _ := clock.NewGate(time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), filepath.Join(t.TempDir(), "last-time"))
+	d := config.Default()
+	o := Options{
+		Link:       config.Link{Name: "vpn", Type: config.LinkOpenVPN, Config: "client.ovpn"},
+		Probe:      d.Probe,
+		Recovery:   d.Recovery,
+		RuntimeDir: t.TempDir(),
+		Lookup:     w.lookup, ProbePath: w.probe, Alive: w.lastAlive,
+		Clock: gate, Log: slog.New(slog.DiscardHandler),
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	w.engine = &fakeEngine{w: w, text: "client\ndev tun\nremote vpn.example 443 udp\nremote-random-hostname\n", address: "10.100.0.2", server: answering}
+	w.link = newOpenVPN(o, w.engine, w.kernel)
+	return w
+}
+
+// start runs the link until the test ends, or until the returned function is called.
+func (w *world) start() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			if err := w.link.Run(ctx, w.report); err != nil {
+				w.mark("run: " + err.Error())
+				time.Sleep(time.Second) // as the chain does
+			}
+		}
+	}()
+	stop = func() { cancel(); <-done }
+	w.t.Cleanup(stop)
+	return stop
+}
+
+func (w *world) report(u status.Update) {
+	_, up := w.link.Path()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reports = append(w.reports, seen{time.Since(w.began), u, up})
+	if u.State.Usable() != up {
+		w.t.Errorf("reported %s while Path() says usable=%v", u.State, up)
+	}
+}
+
+// mark puts an event that is no report among them.
+func (w *world) mark(s string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reports = append(w.reports, seen{at: time.Since(w.began), update: status.Update{Reason: "-", Detail: s}})
+}
+
+func (w *world) lookup(_ context.Context, host string) ([]netip.Addr, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.looked = append(w.looked, host)
+	return w.addrs, w.lookErr
+}
+
+func (w *world) probe(ctx context.Context, p Path) (time.Duration, error) {
+	w.mu.Lock()
+	w.probes = append(w.probes, time.Since(w.began))
+	err := w.probeErr
+	w.mu.Unlock()
+	if err != nil {
+		<-ctx.Done() // a silent path takes all the time there is
+		return 0, err
+	}
+	return 12 * time.Millisecond, nil
+}
+
+func (w *world) lastAlive() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.alive
+}
+
+// blackhole lets nothing come back any more, or everything again.
+func (w *world) blackhole(on bool) {
+	w.mu.Lock()
+	w.probeErr = nil
+	if on {
+		w.probeErr = errors.New("silence")
+	}
+	w.mu.Unlock()
+	w.engine.set(func(e *fakeEngine) { e.mute = on })
+}
+
+// last returns the latest report.
+func (w *world) last() status.Update {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := len(w.reports) - 1; i >= 0; i-- {
+		if w.reports[i].update.Reason != "-" {
+			return w.reports[i].update
+		}
+	}
+	return status.Update{}
+}
+
+// expect fails the test unless the link is in this condition now.
+func (w *world) expect(s status.State, r status.Reason, part string) {
+	w.t.Helper()
+	u := w.last()
+	if u.State != s || u.Reason != r || !strings.Contains(u.Detail, part) {
+		w.t.Fatalf("at %v: %s %s %q, want %s %s ...%q", time.Since(w.began), u.State, u.Reason, u.Detail, s, r, part)
+	}
+}
+
+// trail returns state and reason of the reports, repetitions left out.
+func (w *world) trail() []string {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []string
+	for _, r := range w.reports {
+		if s := fmt.Sprintf("%s %s", r.update.State, r.update.Reason); r.update.Reason != "-" && (len(out) == 0 || out[len(out)-1] != s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// server is what the made-up OpenVPN meets.
+type server int
+
+const (
+	answering server = iota
+	silent           // no packet comes back
+	rejecting        // AUTH_FAILED
+	scripted         // the test says every line
+)
+
+// fakeEngine makes OpenVPN processes out of goroutines.
+type fakeEngine struct {
+	w *world
+
+	mu       sync.Mutex
+	text     string // the user's file
+	server   server
+	address  string // that the server pushes
+	index    int    // of the tun device; a new one each time it is made
+	mute     bool   // no bytes come in
+	in       uint64
+	startErr error
+	deaf     bool // the management socket never appears
+	procs    []*fakeProcess
+	events   []event // starts and commands
+	cleaned  int
+}
+
+// event is a start or a command with its time.
+type event struct {
+	at   time.Duration
+	what string
+}
+
+func (e *fakeEngine) set(f func(*fakeEngine)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f(e)
+}
+
+func (e *fakeEngine) note(what string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.events = append(e.events, event{time.Since(e.w.began), what})
+}
+
+// noted returns the events that begin with one of the words.
+func (e *fakeEngine) noted(words ...string) []event {
+	synctest.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []event
+	for _, v := range e.events {
+		if slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(v.what, word) }) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (e *fakeEngine) Clean() error {
+	e.set(func(e *fakeEngine) { e.cleaned++ })
+	return nil
+}
+
+func (e *fakeEngine) Prepare() (*profile, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := parseProfile("client.ovpn", e.text)
+	return p, p.err()
+}
+
+func (e *fakeEngine) Start() (process, error) {
+	e.mu.Lock()
+	err := e.startErr
+	e.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	e.note("start")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ours, theirs := net.Pipe()
+	p := &fakeProcess{e: e, pid: 1000 + len(e.procs), conn: theirs, client: ours, out: make(chan string, 1000), done: make(chan exit, 1), gone: make(chan struct{})}
+	e.procs = append(e.procs, p)
+	go p.write()
+	go p.read()
+	go p.count()
+	p.say(">INFO:OpenVPN Management Interface Version 5 -- type 'help' for more info", ">HOLD:Waiting for hold release:0")
+	return p, nil
+}
+
+func (e *fakeEngine) current() *fakeProcess {
+	synctest.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.procs[len(e.procs)-1]
+}
+
+// fakeProcess speaks like OpenVPN 2.6.14.
+type fakeProcess struct {
+	e            *fakeEngine
+	pid          int
+	conn, client net.Conn
+	out          chan string
+	done         chan exit
+	once         sync.Once
+	gone         chan struct{}
+	stubborn     bool // does not end on SIGTERM
+}
+
+func (p *fakeProcess) PID() int { return p.pid }
+
+func (p *fakeProcess) Dial(context.Context) (net.Conn, error) {
+	if p.e.deaf {
+		<-p.gone
+		return nil, errors.New("nobody listens")
+	}
+	return p.client, nil
+}
+
+func (p *fakeProcess) Exited() <-chan exit { return p.done }
+
+func (p *fakeProcess) Signal(sig syscall.Signal) error {
+	switch {
+	case sig == sigKill:
+		p.end(exit{code: -1, signal: sig})
+	case !p.stubborn:
+		p.end(exit{})
+	}
+	return nil
+}
+
+// end ends the process: its device goes with it.
+func (p *fakeProcess) end(x exit) {
+	p.once.Do(func() {
+		close(p.gone)
+		p.conn.Close()
+		p.e.w.kernel.removeTun()
+		p.done <- x
+	})
+}
+
+func (p *fakeProcess) say(lines ...string) {
+	for _, l := range lines {
+		select {
+		case p.out <- l:
+		case <-p.gone:
+		}
+	}
+}
+
+func (p *fakeProcess) write() {
+	for {
+		select {
+		case l := <-p.out:
+			if _, err := p.conn.Write([]byte(l + "\r\n")); err != nil {
+				return
+			}
+		case <-p.gone:
+			return
+		}
+	}
+}
+
+// count tells the byte counters every 5 s.
+func (p *fakeProcess) count() {
+	t := time.NewTicker(bytecountEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			p.e.set(func(e *fakeEngine) {
+				if !e.mute {
+					e.in += 200
+				}
+			})
+			p.say(fmt.Sprintf(">BYTECOUNT:%d,1000", p.e.in))
+		case <-p.gone:
+			return
+		}
+	}
+}
+
+func (p *fakeProcess) read() {
+	lines := bufio.NewScanner(p.conn)
+	for lines.Scan() {
+		command := lines.Text()
+		p.e.note(command)
+		p.answer(command)
+	}
+}
+
+func (p *fakeProcess) answer(command string) {
+	p.e.mu.Lock()
+	server, address := p.e.server, p.e.address
+	p.e.mu.Unlock()
+	word, rest, _ := strings.Cut(command, " ")
+	switch {
+	case server == scripted:
+	case command == "hold release":
+		p.say(">REMOTE:vpn.example,443,udp")
+	case word == "remote":
+		p.say(">STATE:1795295593,WAIT,,,,,,")
+		if f := strings.Fields(rest); server != silent && len(f) > 1 {
+			p.connect(server, f[1], address)
+		}
+	case word == "signal":
+		p.say(">STATE:1795295593,RECONNECTING,"+rest+",,,,,", ">HOLD:Waiting for hold release:1")
+	}
+}
+
+func (p *fakeProcess) connect(s server, remote, address string) {
+	p.say(">STATE:1795295593,AUTH,,,,,,", ">LOG:1795295593,,TLS: Initial packet from [AF_INET]"+remote+":443, sid=1",
+		">LOG:1795295593,,VERIFY OK: depth=0, CN=server")
+	if s == rejecting {
+		p.say(">LOG:1795295593,,AUTH: Received control message: AUTH_FAILED", ">PASSWORD:Verification Failed: 'Auth'",
+			">STATE:1795295593,RECONNECTING,auth-failure,,,,,", ">HOLD:Waiting for hold release:10")
+		return
+	}
+	p.e.w.kernel.makeTun(address, p.e.nextIndex(address))
+	p.say(">LOG:1795295593,,"+pushPrefix+"PUSH_REPLY,dhcp-option DNS 10.0.0.2,ping 1,ping-restart 20,ifconfig "+address+" 255.255.252.0'",
+		">STATE:1795295593,CONNECTED,SUCCESS,"+address+","+remote+",443,,")
+}
+
+// nextIndex keeps the device while the address stays, as persist-tun does.
+func (e *fakeEngine) nextIndex(address string) int {
+	if dev, _, ok := e.w.kernel.view().holder(netip.MustParseAddr(address)); ok {
+		return dev.index
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.index++
+	return 10 + e.index
+}
+
+// fakeKernel is a network in memory.
+type fakeKernel struct {
+	mu     sync.Mutex
+	v      view
+	events chan struct{}
+}
+
+func newFakeKernel() *fakeKernel {
+	eth := device{name: "eth0", index: 2, mtu: 1500, up: true, addresses: []netip.Prefix{netip.MustParsePrefix("192.168.50.10/24")}}
+	return &fakeKernel{events: make(chan struct{}, 1), v: view{
+		links: []device{{name: "lo", index: 1, up: true, loopback: true}, eth},
+		routes: []route{
+			{dst: netip.MustParsePrefix("0.0.0.0/0"), index: 2, gateway: netip.MustParseAddr("192.168.50.1"), metric: 100},
+			{dst: netip.MustParsePrefix("192.168.50.0/24"), index: 2, metric: 100},
+		},
+	}}
+}
+
+func (k *fakeKernel) Watch(context.Context) (<-chan struct{}, error) { return k.events, nil }
+
+func (k *fakeKernel) View() (view, error) { return k.view(), nil }
+
+func (k *fakeKernel) view() view {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return view{links: slices.Clone(k.v.links), routes: slices.Clone(k.v.routes)}
+}
+
+// change edits the network and tells those who watch it.
+func (k *fakeKernel) change(f func(v *view)) {
+	k.mu.Lock()
+	f(&k.v)
+	k.mu.Unlock()
+	select {
+	case k.events <- struct{}{}:
+	default:
+	}
+}
+
+func (k *fakeKernel) makeTun(address string, index int) {
+	k.change(func(v *view) {
+		if _, ok := v.link(index); ok {
+			return
+		}
+		removeLinks(v, "tun0")
+		v.links = append(v.links, device{name: "tun0", index: index, mtu: 1500, up: true, addresses: []netip.Prefix{netip.MustParsePrefix(address + "/22")}})
+	})
+}
+
+func (k *fakeKernel) removeTun() { k.change(func(v *view) { removeLinks(v, "tun0") }) }
+
+func removeLinks(v *view, name string) {
+	for _, l := range v.links {
+		if l.name == name {
+			v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return r.index == l.index })
+		}
+	}
+	v.links = slices.DeleteFunc(v.links, func(l device) bool { return l.name == name })
+}
+
+func (k *fakeKernel) Change(remove, add []route) error {
+	k.change(func(v *view) {
+		v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return slices.Contains(remove, r) })
+		v.routes = append(v.routes, add...)
+	})
+	return nil
+}
+
+func (k *fakeKernel) Leaves(addr netip.Addr) (int, error) {
+	best := route{index: 0}
+	for i, r := range k.view().routes {
+		if r.dst.Contains(addr) && (i == 0 || r.dst.Bits() > best.dst.Bits() || best.index == 0 || r.dst.Bits() == best.dst.Bits() && r.metric < best.metric) {
+			best = r
+		}
+	}
+	return best.index, nil
+}

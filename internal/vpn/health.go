@@ -1,0 +1,183 @@
+package vpn
+
+import (
+	"time"
+
+	"edgeagent/internal/config"
+)
+
+// health decides when the path is probed and what the answers mean. It keeps
+// no clock: every method is told the time. Up means that a probe answered;
+// that OpenVPN says CONNECTED, or that the device exists, proves nothing.
+type health struct {
+	probe   config.Probe
+	metered bool
+
+	proven    bool      // the path carries
+	confirmed bool      // it has since this connection was made
+	failures  int       // probes in a row that nobody answered
+	successes int       // probes in a row that were answered, while not proven
+	failing   time.Time // when the first of the failures began
+	next      time.Time // of the next probe; zero: none while one is under way
+
+	ping        time.Duration // the server's; 0: it does not say
+	in          uint64        // bytes from the server so far
+	heard       time.Time     // when in last grew
+	quiet       bool          // the silence has been noticed
+	trusting    bool          // arriving bytes are proof enough
+	falseAlarms int           // silences that a probe proved harmless
+}
+
+// connected begins the observation of a new connection.
+func (h *health) connected(now time.Time, ping time.Duration) {
+	*h = health{probe: h.probe, metered: h.metered, trusting: h.trusting, ping: ping, heard: now, next: now}
+}
+
+// stopped ends it: there is nothing to probe.
+func (h *health) stopped() {
+	h.proven, h.next, h.heard = false, time.Time{}, time.Time{}
+	h.confirmed, h.failures, h.successes = false, 0, 0
+}
+
+// bytes takes in OpenVPN's counter of bytes from the server. Bytes after a
+// silence are the first sign of recovery: a probe is due at once.
+func (h *health) bytes(now time.Time, in uint64) {
+	if in == h.in {
+		return
+	}
+	h.in, h.heard = in, now
+	if h.quiet {
+		h.quiet = false
+		h.hurry(now)
+	}
+}
+
+// window is how long the server may be silent before that means something.
+func (h *health) window() time.Duration {
+	if h.ping == 0 {
+		return idleSilence
+	}
+	return silentPings*h.ping + bytecountEvery
+}
+
+// silent reports whether nothing came in for longer than the server's pings
+// explain.
+func (h *health) silent(now time.Time) bool { return now.Sub(h.heard) >= h.window() }
+
+// silenceAt returns when silence will have to be noticed; zero: never.
+func (h *health) silenceAt() time.Time {
+	if h.heard.IsZero() || h.quiet || h.ping == 0 || h.falseAlarms >= falseAlarms {
+		return time.Time{}
+	}
+	return h.heard.Add(h.window())
+}
+
+// noticeSilence makes a probe due. It decides nothing by itself.
+func (h *health) noticeSilence(now time.Time) {
+	h.quiet = true
+	h.hurry(now)
+}
+
+// hurry brings the next probe forward, if none is under way.
+func (h *health) hurry(now time.Time) {
+	if !h.next.IsZero() && h.next.After(now) {
+		h.next = now
+	}
+}
+
+// doubt asks for a probe, and for a fresh proof before the path is called up.
+func (h *health) doubt(now time.Time) {
+	h.proven, h.successes, h.failures = false, 0, 0
+	h.hurry(now)
+}
+
+// begin notes that a probe was started and returns the time it may take: a
+// silent path is asked in short order, any other may answer over TCP.
+func (h *health) begin(now time.Time) time.Duration {
+	h.next = time.Time{}
+	if h.failures == 0 {
+		h.failing = now
+	}
+	if h.silent(now) {
+		return h.probe.Timeout
+	}
+	return h.probe.Timeout + tcpPart
+}
+
+// skip reports whether traffic that came in at alive makes the probe that is
+// due unnecessary, and puts it off.
+func (h *health) skip(now, alive time.Time) bool {
+	next := alive.Add(h.interval())
+	if !h.proven || h.quiet || h.failures > 0 || !next.After(now) {
+		return false
+	}
+	h.next = next
+	return true
+}
+
+// answered takes in a probe's success.
+func (h *health) answered(now time.Time) {
+	h.trusting = false
+	if h.quiet && h.failures == 0 {
+		h.falseAlarms++
+	}
+	h.quiet, h.heard, h.failures = false, now, 0
+	h.successes++
+	// A connection that was just made has proved itself by its handshake; one
+	// that was lost and came back by itself must answer up_after times.
+	if !h.proven && (!h.confirmed || h.successes >= h.probe.UpAfter) {
+		h.proven, h.confirmed = true, true
+	}
+	h.next = now.Add(h.interval())
+	if !h.proven {
+		h.next = now.Add(probeSpacing)
+	}
+}
+
+// failed takes in that nobody answered a probe that began at began.
+func (h *health) failed(now, began time.Time) {
+	h.failures++
+	h.successes = 0
+	h.next = now.Add(h.probe.SuspectInterval)
+	if h.quiet || !h.proven && h.failures < firstProbes {
+		h.next = later(now, began.Add(probeSpacing))
+	}
+	h.judge(now)
+}
+
+// judge calls the path down after down_after failures, unless bytes still
+// arrive: then the link works, and it is the VPC's resolver that is silent.
+func (h *health) judge(now time.Time) {
+	switch {
+	case h.failures < h.probe.DownAfter:
+	case h.silent(now):
+		h.proven, h.successes = false, 0
+	case h.trusting:
+		// It was so before the reconnect that was to mend it.
+		h.proven, h.confirmed = true, true
+	}
+}
+
+// resolverSilent returns since when nobody answers although bytes arrive; zero
+// if that is not so.
+func (h *health) resolverSilent() time.Time {
+	if h.proven && h.failures >= h.probe.DownAfter {
+		return h.failing
+	}
+	return time.Time{}
+}
+
+// interval is the pace of probes that find nothing wrong.
+func (h *health) interval() time.Duration {
+	if h.metered {
+		return max(meteredProbe, h.probe.Interval)
+	}
+	return h.probe.Interval
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,77 @@
+package vpn
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// maxLine bounds one management line. OpenVPN's own are at most a few KB.
+const maxLine = 64 << 10
+
+// management is the connection to OpenVPN's management socket.
+type management struct {
+	conn net.Conn
+	in   chan message // closed when the connection ends
+}
+
+// newManagement reads conn until it ends or ctx does.
+func newManagement(ctx context.Context, conn net.Conn) *management {
+	m := &management{conn: conn, in: make(chan message)}
+	go m.read(ctx)
+	return m
+}
+
+func (m *management) read(ctx context.Context) {
+	defer close(m.in)
+	stop := context.AfterFunc(ctx, func() { m.conn.Close() })
+	defer stop()
+	lines := bufio.NewScanner(m.conn)
+	lines.Buffer(make([]byte, 4<<10), maxLine)
+	for lines.Scan() {
+		select {
+		case m.in <- parse(lines.Text()):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// send writes one command. Answers are not waited for: what a command does
+// shows in the states that follow, and answers come interleaved with them.
+func (m *management) send(command string) error {
+	if err := m.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+		return fmt.Errorf("commanding OpenVPN: %w", err)
+	}
+	if _, err := m.conn.Write([]byte(command + "\n")); err != nil {
+		return fmt.Errorf("commanding OpenVPN: %w", err)
+	}
+	return nil
+}
+
+func (m *management) close() { m.conn.Close() }
+
+// dialSocket connects to OpenVPN's socket, which appears a few milliseconds
+// after the process: it tries until ctx ends or the process does.
+func dialSocket(ctx context.Context, socket string, gone <-chan struct{}) (net.Conn, error) {
+	const every = 10 * time.Millisecond
+	retry := time.NewTicker(every)
+	defer retry.Stop()
+	var d net.Dialer
+	for {
+		conn, err := d.DialContext(ctx, "unix", socket)
+		if err == nil {
+			return conn, nil
+		}
+		select {
+		case <-retry.C:
+		case <-gone:
+			return nil, errors.New("OpenVPN ended before it listened")
+		case <-ctx.Done():
+			return nil, fmt.Errorf("connecting to OpenVPN: %w", err)
+		}
+	}
+}

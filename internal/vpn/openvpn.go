@@ -1,0 +1,175 @@
+// Package vpn is the stage "link": the way into the VPC.
+//
+// OpenVPN runs as a child that is driven over its management socket. The agent
+// owns what other set-ups leave to scripts: which server address is dialled,
+// the routes, and when to try again. The link is up when OpenVPN is connected
+// and something in the VPC has answered through the tun device.
+//
+// One goroutine, the keeper, owns all state of a run. What comes from outside
+// (management lines, the process's end, netlink, probes, lookups, requests)
+// reaches it as events; what it must not forget are named timers. The parts
+// that decide keep no clock and do no I/O: parsing, diagnosis, health, ladder,
+// route plan.
+package vpn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"edgeagent/internal/clock"
+	"edgeagent/internal/config"
+	"edgeagent/internal/status"
+)
+
+// Path is where traffic into the VPC goes while the link is up.
+type Path struct {
+	Link    string       // the link's name in the configuration
+	Device  string       // the tun device, e.g. tun0
+	Index   int          // its interface index; another one is another device
+	Address netip.Prefix // this end's address in the tunnel
+	Servers []netip.Addr // VPC resolvers: configured, else pushed by the server
+}
+
+// Options is what an OpenVPN link is made of. All fields are required but
+// Servers and Alive.
+type Options struct {
+	Link     config.Link
+	Probe    config.Probe
+	Recovery config.Recovery
+	// Servers are the VPC resolvers of the configuration; empty: what the server pushes.
+	Servers []netip.Addr
+	// RuntimeDir is for the management socket, OpenVPN's configuration and pid file.
+	RuntimeDir string
+	// Lookup asks the uplink's name servers, and nobody else.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// ProbePath asks the VPC resolver through the path's device and returns the
+	// round trip; a nil error means that something answered through it.
+	ProbePath func(ctx context.Context, p Path) (time.Duration, error)
+	// Alive returns when traffic last came in through the path; zero: unknown.
+	Alive func() time.Time
+	Clock *clock.Gate
+	Log   *slog.Logger
+}
+
+// ErrDown is returned for what needs the link while it is not there.
+var ErrDown = errors.New("the link is down")
+
+// OpenVPN is the stage "link" over an OpenVPN client. Its methods are safe for
+// concurrent use, but Run, which is called once at a time.
+type OpenVPN struct {
+	opts     Options
+	engine   engine
+	kernel   kernel
+	requests chan request
+
+	mu   sync.Mutex
+	path *Path         // nil while not usable
+	live chan struct{} // closed at the end of a Run; nil while there is none
+}
+
+// request is something a run is asked for. The answer is sent to done.
+type request struct {
+	addrs   []netip.Addr // to be routed
+	restart bool
+	done    chan error
+}
+
+// NewOpenVPN returns the link. It touches neither files nor network.
+func NewOpenVPN(o Options) (*OpenVPN, error) {
+	p, err := newProgram(o.Link, o.RuntimeDir)
+	if err != nil {
+		return nil, fmt.Errorf("link %s: %w", o.Link.Name, err)
+	}
+	if o.Lookup == nil || o.ProbePath == nil || o.Clock == nil || o.Log == nil {
+		return nil, fmt.Errorf("link %s: Lookup, ProbePath, Clock and Log are required", o.Link.Name)
+	}
+	if o.Alive == nil {
+		o.Alive = func() time.Time { return time.Time{} }
+	}
+	return newOpenVPN(o, p, linux{}), nil
+}
+
+func newOpenVPN(o Options, e engine, k kernel) *OpenVPN {
+	return &OpenVPN{opts: o, engine: e, kernel: k, requests: make(chan request)}
+}
+
+// String names the stage.
+func (*OpenVPN) String() string { return "link" }
+
+// Run keeps the link up until ctx ends. It returns an error if it cannot begin,
+// or to be called again when everything else has failed (the last rung of the
+// recovery ladder). Process, routes and files are gone when it returns.
+func (o *OpenVPN) Run(ctx context.Context, report status.Report) error {
+	live := make(chan struct{})
+	o.mu.Lock()
+	o.live = live
+	o.mu.Unlock()
+	defer func() {
+		o.publish(nil)
+		o.mu.Lock()
+		o.live = nil
+		o.mu.Unlock()
+		close(live)
+	}()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return newKeeper(ctx, o, report).run(ctx)
+}
+
+// Path returns where traffic goes; false while the link is not usable.
+func (o *OpenVPN) Path() (Path, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.path == nil {
+		return Path{}, false
+	}
+	return *o.path, true
+}
+
+func (o *OpenVPN) publish(p *Path) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.path = p
+}
+
+// Route makes each address leave by the link's device, now and after every
+// reconnect of the same Run. The kernel's own word is asked: the error names
+// addresses that leave by another device all the same. Before the link is
+// connected the addresses are noted and the error wraps ErrDown.
+func (o *OpenVPN) Route(ctx context.Context, addrs ...netip.Addr) error {
+	return o.ask(ctx, request{addrs: addrs})
+}
+
+// Restart starts over with a new process, for a person who asked for it. It
+// returns as soon as that has begun.
+func (o *OpenVPN) Restart(ctx context.Context) error {
+	return o.ask(ctx, request{restart: true})
+}
+
+func (o *OpenVPN) ask(ctx context.Context, r request) error {
+	o.mu.Lock()
+	live := o.live
+	o.mu.Unlock()
+	if live == nil {
+		return ErrDown
+	}
+	r.done = make(chan error, 1)
+	select {
+	case o.requests <- r:
+	case <-live:
+		return ErrDown
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-live:
+		return ErrDown
+	}
+}

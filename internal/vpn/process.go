@@ -1,0 +1,206 @@
+package vpn
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"edgeagent/internal/config"
+)
+
+// engine makes OpenVPN processes.
+type engine interface {
+	// Clean ends the process and removes the files of a run that was killed.
+	Clean() error
+	// Prepare reads the user's file and writes the copy that OpenVPN reads.
+	Prepare() (*profile, error)
+	// Start starts OpenVPN, which then waits for its management client.
+	Start() (process, error)
+}
+
+// process is one running OpenVPN.
+type process interface {
+	PID() int
+	Dial(ctx context.Context) (net.Conn, error)
+	Exited() <-chan exit // gets one value
+	Signal(sig syscall.Signal) error
+}
+
+// exit is how a process ended. Code 0 means nothing: AUTH_FAILED and a
+// server's HALT end with it as well.
+type exit struct {
+	code   int
+	signal syscall.Signal // 0: ended by itself
+	output []string       // its last lines
+}
+
+// program is the engine for the openvpn program.
+type program struct {
+	link                    config.Link
+	config, socket, pidFile string // in the runtime directory
+}
+
+// maxSocketPath is what fits into sockaddr_un besides its zero byte.
+const maxSocketPath = 107
+
+func newProgram(l config.Link, runtimeDir string) (*program, error) {
+	base := filepath.Join(runtimeDir, l.Name)
+	p := &program{link: l, config: base + ".conf", socket: base + ".sock", pidFile: base + ".pid"}
+	if len(p.socket) > maxSocketPath {
+		return nil, fmt.Errorf("the runtime directory's path is too long for a socket: %s", p.socket)
+	}
+	return p, nil
+}
+
+func (p *program) Clean() error {
+	if err := endLeftover(p.socket); err != nil {
+		return err
+	}
+	for _, name := range []string{p.config, p.socket, p.pidFile} {
+		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("removing what an earlier run left: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *program) Prepare() (*profile, error) {
+	user, err := readProfile(p.link.Config)
+	if err != nil {
+		return nil, err
+	}
+	if err := user.err(); err != nil {
+		return user, err
+	}
+	// It holds the private key if the user's file does.
+	if err := writeFile(p.config, user.render(p.link), 0o600); err != nil {
+		return user, fmt.Errorf("writing OpenVPN's configuration: %w", err)
+	}
+	return user, nil
+}
+
+// writeFile replaces name as a whole; the runtime directory needs no fsync.
+func writeFile(name string, data []byte, mode fs.FileMode) error {
+	draft := name + ".new"
+	if err := os.Remove(draft); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(draft, name)
+}
+
+// findOpenVPN looks where Debian puts it, too: a service's PATH may lack sbin.
+func findOpenVPN() (string, error) {
+	path, err := exec.LookPath("openvpn")
+	if err == nil {
+		return path, nil
+	}
+	if path, sbinErr := exec.LookPath("/usr/sbin/openvpn"); sbinErr == nil {
+		return path, nil
+	}
+	return "", err
+}
+
+// Start starts OpenVPN in a process group of its own, so that a Ctrl-C meant
+// for the agent does not reach it. It is not tied to this process's life by
+// PDEATHSIG: that watches one thread, and an agent that executes itself anew
+// must find its OpenVPN alive. A killed agent's OpenVPN is ended by Clean.
+func (p *program) Start() (process, error) {
+	path, err := findOpenVPN()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(p.socket); err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("removing the old socket: %w", err)
+	}
+	cmd := exec.Command(path, arguments(p.config, p.socket)...)
+	// Relative names in the user's file are meant to be beside it.
+	cmd.Dir = filepath.Dir(p.link.Config)
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting OpenVPN: %w", err)
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting OpenVPN: %w", err)
+	}
+	c := &child{cmd: cmd, socket: p.socket, exited: make(chan exit, 1), gone: make(chan struct{})}
+	go c.wait(output)
+	if err := writeFile(p.pidFile, []byte(strconv.Itoa(c.PID())+"\n"), 0o644); err != nil {
+		c.Signal(syscall.SIGKILL)
+		return nil, fmt.Errorf("writing OpenVPN's pid file: %w", err)
+	}
+	return c, nil
+}
+
+// child is a process of the openvpn program.
+type child struct {
+	cmd    *exec.Cmd
+	socket string
+	exited chan exit
+	gone   chan struct{} // closed at the end
+}
+
+func (c *child) PID() int { return c.cmd.Process.Pid }
+
+func (c *child) Exited() <-chan exit { return c.exited }
+
+func (c *child) Signal(sig syscall.Signal) error { return c.cmd.Process.Signal(sig) }
+
+func (c *child) Dial(ctx context.Context) (net.Conn, error) {
+	return dialSocket(ctx, c.socket, c.gone)
+}
+
+// wait keeps the last lines of output for the diagnosis, and reaps the child.
+func (c *child) wait(output io.Reader) {
+	tail := lastLines(output)
+	// Its error is in ProcessState; a code other than 0 is nothing special.
+	_ = c.cmd.Wait()
+	close(c.gone)
+	x := exit{code: c.cmd.ProcessState.ExitCode(), output: tail}
+	if w, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+		x.signal = w.Signal()
+	}
+	c.exited <- x
+}
+
+// keptLines of a process's output are enough for its last words.
+const keptLines = 20
+
+// lastLines reads r to its end. A line longer than the buffer comes in pieces.
+func lastLines(r io.Reader) []string {
+	var tail []string
+	lines := bufio.NewReaderSize(r, 4<<10)
+	for {
+		text, _, err := lines.ReadLine()
+		if err != nil {
+			return tail
+		}
+		if len(tail) == keptLines {
+			tail = slices.Delete(tail, 0, 1)
+		}
+		tail = append(tail, strings.TrimSpace(string(text)))
+	}
+}
