@@ -17,8 +17,8 @@ const (
 	maxServers  = 3        // how many of a resolv.conf's servers glibc asks (MAXNS)
 )
 
-// resolvConf is a resolv.conf(5) as far as it matters here.
-type resolvConf struct {
+// hostConf is a resolv.conf(5) as far as it matters here.
+type hostConf struct {
 	servers []netip.Addr
 	search  []string
 	options []string
@@ -26,10 +26,10 @@ type resolvConf struct {
 }
 
 // readConf reads a resolv.conf. Its error wraps fs.ErrNotExist as os.Open's does.
-func readConf(path string) (resolvConf, error) {
+func readConf(path string) (hostConf, error) {
 	data, err := readSmall(path)
 	if err != nil {
-		return resolvConf{}, err
+		return hostConf{}, err
 	}
 	return parseConf(data), nil
 }
@@ -45,8 +45,8 @@ func readSmall(path string) ([]byte, error) {
 
 // parseConf reads lines as glibc does: a keyword at the very beginning, the last
 // search or domain counts.
-func parseConf(data []byte) resolvConf {
-	var c resolvConf
+func parseConf(data []byte) hostConf {
+	var c hostConf
 	for line := range strings.Lines(string(data)) {
 		fields := strings.Fields(line)
 		switch {
@@ -118,7 +118,7 @@ func targetOwner(target string) string {
 
 // onlyAsks reports whether a program with this resolv.conf asks server and
 // nobody else.
-func (c resolvConf) onlyAsks(server netip.Addr) bool {
+func (c hostConf) onlyAsks(server netip.Addr) bool {
 	asked := c.servers[:min(len(c.servers), maxServers)]
 	return len(asked) > 0 && !slices.ContainsFunc(asked, func(a netip.Addr) bool { return a.Unmap() != server })
 }
@@ -132,7 +132,7 @@ const (
 // render writes the resolv.conf that names the stub. From what it replaces it
 // takes the search list and how that is used (ndots), nothing else: trust-ad
 // would vouch for servers we know nothing of.
-func render(stub netip.Addr, was resolvConf) []byte {
+func render(stub netip.Addr, was hostConf) []byte {
 	var body bytes.Buffer
 	fmt.Fprintf(&body, "nameserver %s\n", stub)
 	if len(was.search) > 0 {

@@ -28,7 +28,7 @@ func (h *Host) inspect(d decision) HostState {
 }
 
 // points reports whether programs with this resolv.conf ask the stub alone.
-func (h *Host) points(c resolvConf) bool {
+func (h *Host) points(c hostConf) bool {
 	return h.o.Config.Listen.Port() == dnsPort && c.onlyAsks(h.o.Config.Listen.Addr())
 }
 
@@ -40,7 +40,7 @@ func (h *Host) trampled(d decision) bool {
 }
 
 // insteadOf says in plain words what resolv.conf says instead.
-func (h *Host) insteadOf(c resolvConf, err error) string {
+func (h *Host) insteadOf(c hostConf, err error) string {
 	path := h.o.EtcResolvConf
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -8,7 +8,7 @@ import (
 // source is a resolv.conf that the uplink's servers were found in.
 type source struct {
 	path    string
-	conf    resolvConf
+	conf    hostConf
 	servers []netip.AddrPort // without ourselves and without systemd-resolved's stub
 }
 

@@ -43,9 +43,12 @@ func newNames(domains, exempt []string, reverse []netip.Prefix, search func() []
 	return n
 }
 
-// scope sorts a name in wire form.
+// scope sorts a name in wire form. What is no name is private: in doubt it stays
+// here.
 func (n *names) scope(name string) scope {
 	switch {
+	case name == "":
+		return scopePrivate
 	case under(name, n.exempt):
 		return scopeExempt
 	case n.all, n.holds(flatten(name)), n.private(reversed(name)):

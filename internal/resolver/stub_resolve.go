@@ -102,7 +102,7 @@ func (s *Stub) exchangeOn(ctx context.Context, rt *route, m *dns.Msg) (*dns.Msg,
 	}
 	answer, err := s.vpc.exchange(ctx, s.ask, m, servers, rt.path.Device, nil)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no VPC resolver (%s) answers through %s in %s", addrs, rt.path.Device, answerWithin)
+		err = fmt.Errorf("no VPC resolver (%s) answers through %s in %s", joinAddrs(addrs), rt.path.Device, answerWithin)
 	}
 	return answer, err
 }

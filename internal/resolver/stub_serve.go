@@ -184,12 +184,18 @@ func (s *Stub) serveTCP(ctx context.Context, running *sync.WaitGroup, l *net.TCP
 		conn, err := l.AcceptTCP()
 		switch {
 		case ctx.Err() != nil:
+			if err == nil {
+				_ = conn.Close()
+			}
 			return nil
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
 			pause(ctx, acceptPause)
 			continue
 		case err != nil:
 			return fmt.Errorf("accepting a connection: %w", err)
+		case !conn.RemoteAddr().(*net.TCPAddr).IP.IsLoopback():
+			_ = conn.Close()
+			continue
 		}
 		select {
 		case conns <- struct{}{}:
@@ -216,9 +222,6 @@ func pause(ctx context.Context, d time.Duration) {
 // is there (RFC 7766, section 6.2.1.1).
 func (s *Stub) serveConn(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
-	if from, ok := conn.RemoteAddr().(*net.TCPAddr); !ok || !from.IP.IsLoopback() {
-		return
-	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	var running sync.WaitGroup
 	defer running.Wait() // a client may close its side and wait for the answers
