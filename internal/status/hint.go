@@ -68,6 +68,8 @@ var texts = map[string]map[Reason]text{
 	},
 	"daemon": {
 		ReasonUnreachable: {"the edgeagent daemon does not run", "`sudo systemctl start edgeagent`, then `journalctl -u edgeagent -n 50` if it does not stay up."},
+		ReasonNoAnswer:    {"the edgeagent daemon does not answer", "`journalctl -u edgeagent -n 50` shows what it is doing; `sudo systemctl restart edgeagent` starts it anew."},
+		ReasonRefused:     {"this user may not ask the edgeagent daemon", "use sudo; `sudo systemctl restart edgeagent` gives its directory the right mode again."},
 	},
 }
 
