@@ -16,12 +16,21 @@ const DefaultFile = "/etc/edgeagent/edgeagent.yaml"
 func Load(file string) (Config, error) {
 	data, err := read(file)
 	if err != nil {
-		return Config{}, Errors{{File: file, Message: message(reason(err), "a YAML file",
-			"copy the shipped minimal.yaml there and fill it in, or name another file")}}
+		return Config{}, err
 	}
 	r, c := parse(file, data)
 	r.files(c)
 	return r.finish(c)
+}
+
+// Read is Load without a look at the files that file names: for whoever needs
+// the settings where the certificates are not, or not yet.
+func Read(file string) (Config, error) {
+	data, err := read(file)
+	if err != nil {
+		return Config{}, err
+	}
+	return Parse(file, data)
 }
 
 // Parse checks data, the content of the file called name, without looking at
@@ -57,8 +66,18 @@ func (r *reader) finish(c Config) (Config, error) {
 	return c, nil
 }
 
-// read reads a file that may be anything.
+// read returns the content of a file that may be anything. Its error is of type
+// Errors.
 func read(name string) ([]byte, error) {
+	data, err := readAtMost(name, maxFileBytes+1)
+	if err != nil {
+		return nil, Errors{{File: name, Message: message(reason(err), "a YAML file",
+			"copy the shipped minimal.yaml there and fill it in, or name another file")}}
+	}
+	return data, nil
+}
+
+func readAtMost(name string, limit int64) ([]byte, error) {
 	if err := readable(name); err != nil {
 		return nil, err
 	}
@@ -67,7 +86,7 @@ func read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 var errNotAFile = errors.New("is not a regular file")

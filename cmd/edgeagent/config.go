@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"edgeagent/internal/config"
+)
+
+func newConfigCommand() *cobra.Command {
+	return group(&cobra.Command{Use: "config", Short: "Check or show the configuration"},
+		newConfigCheckCommand(), newConfigShowCommand())
+}
+
+func newConfigCheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Check the configuration and the files it names, and list every fault",
+		Args:  arguments(0, 1, "FILE"),
+		RunE: action(func(cmd *cobra.Command, args []string) error {
+			file := configFile(args)
+			if _, err := config.Load(file); err != nil {
+				return &exitError{exitUsage, err}
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), file+": ok")
+			return err
+		}),
+	}
+}
+
+func newConfigShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show [FILE]",
+		Short: "Print the configuration with every default; secrets as paths only",
+		Args:  arguments(0, 1, "FILE"),
+		RunE: action(func(cmd *cobra.Command, args []string) error {
+			c, err := config.Read(configFile(args))
+			if err != nil {
+				return &exitError{exitUsage, err}
+			}
+			text, err := c.YAML()
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		}),
+	}
+}
+
+func configFile(args []string) string {
+	if len(args) == 0 {
+		return config.DefaultFile
+	}
+	return args[0]
+}

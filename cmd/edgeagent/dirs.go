@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"edgeagent/internal/agent"
+	"edgeagent/internal/config"
+)
+
+// Directories of the packaged service.
+const (
+	defaultRuntimeDir = "/run/edgeagent"
+	defaultStateDir   = "/var/lib/edgeagent"
+)
+
+// Environment variables that name directories. The first is for people and
+// scripts, the others are systemd's (systemd.exec(5)).
+const (
+	envClientRuntimeDir = "EDGEAGENT_RUNTIME_DIR"
+	envRuntimeDir       = "RUNTIME_DIRECTORY"
+	envStateDir         = "STATE_DIRECTORY"
+)
+
+// daemonDir is a directory of the daemon: the flag's, systemd's, or the default.
+// systemd separates several by colons; the first is ours.
+func daemonDir(flag, env, otherwise string) string {
+	if flag != "" {
+		return flag
+	}
+	if dir, _, _ := strings.Cut(os.Getenv(env), ":"); dir != "" {
+		return dir
+	}
+	return otherwise
+}
+
+// clientSocket is where a client finds the daemon.
+func clientSocket(flag string) string {
+	return filepath.Join(daemonDir(flag, envClientRuntimeDir, defaultRuntimeDir), agent.SocketName)
+}
+
+func addConfigFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", config.DefaultFile, "configuration file")
+}
+
+func addRuntimeDirFlag(cmd *cobra.Command, dir *string, env string) {
+	cmd.Flags().StringVar(dir, "runtime-dir", "", "directory of the daemon's socket (default $"+env+", then "+defaultRuntimeDir+")")
+}

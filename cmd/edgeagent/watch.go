@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"edgeagent/internal/status"
+)
+
+// watchInterval is between two looks. The daemon is asked over a local socket;
+// a tech on a ladder sees a change as it happens.
+const watchInterval = time.Second
+
+// Control sequences of ANSI terminals (ECMA-48). Drawing over the old screen
+// does not flicker; clearing it first would.
+const (
+	clearScreen = "\x1b[2J"
+	cursorHome  = "\x1b[H"
+	clearToEOL  = "\x1b[K"
+	clearBelow  = "\x1b[J"
+)
+
+// watch shows the status until ctx ends: on a terminal in place, elsewhere each
+// time something has changed. Its error stands for the last state seen.
+func watch(ctx context.Context, ask func(context.Context) (status.Snapshot, error), out *screen) error {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	var last status.Snapshot
+	shown := ""
+	for {
+		s, err := ask(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return verdict(last)
+		case err != nil:
+			return err
+		}
+		last = s
+		if shown, err = out.update(s, shown); err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return verdict(last)
+		}
+	}
+}
+
+// update shows s if that tells more than what was shown, which it returns.
+func (o *screen) update(s status.Snapshot, shown string) (string, error) {
+	if o.terminal && !o.json {
+		return o.redraw(s, shown)
+	}
+	essence, err := changes(s)
+	if err != nil || essence == shown {
+		return shown, err
+	}
+	if o.json {
+		return essence, json.NewEncoder(o.w).Encode(s)
+	}
+	text := o.text(s)
+	if shown != "" {
+		text = "\n" + text
+	}
+	_, err = fmt.Fprint(o.w, text)
+	return essence, err
+}
+
+// redraw draws s over what is on the terminal.
+func (o *screen) redraw(s status.Snapshot, shown string) (string, error) {
+	text := o.text(s)
+	frame := cursorHome + strings.ReplaceAll(text, "\n", clearToEOL+"\n") + clearBelow
+	if shown == "" {
+		frame = clearScreen + frame
+	}
+	_, err := fmt.Fprint(o.w, frame)
+	return text, err
+}
+
+// changes holds what is worth a new entry where lines cannot be overwritten: all
+// but the times and the figures.
+func changes(s status.Snapshot) (string, error) {
+	s.Now, s.Since, s.Started = time.Time{}, time.Time{}, time.Time{}
+	stages := make([]status.Condition, len(s.Stages))
+	for i, c := range s.Stages {
+		stages[i] = status.Condition{Stage: c.Stage, State: c.State, Reason: c.Reason, Losses: c.Losses}
+	}
+	s.Stages = stages
+	if f := s.FixFirst; f != nil {
+		s.FixFirst = &status.Finding{Stage: f.Stage, Reason: f.Reason}
+	}
+	essence, err := json.Marshal(s)
+	return string(essence), err
+}
