@@ -3,7 +3,6 @@ package mqtt
 import (
 	"context"
 	"crypto/tls"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -185,7 +184,7 @@ func newRig(t *testing.T, c *certs, p *path, change ...func(*Options)) *rig {
 		Thing:    "gw-042", Path: p, Clock: gate,
 		Notify: func(topic string, payload []byte) { r.messages <- topic + " " + string(payload) },
 		Board:  status.NewBoard("gw-042", "test", "link", "dns", "endpoint", "broker", "tunnel"),
-		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:    newRigLog(),
 	}
 	for _, f := range change {
 		f(&r.o)
@@ -193,6 +192,8 @@ func newRig(t *testing.T, c *certs, p *path, change ...func(*Options)) *rig {
 	r.session = New(r.o)
 	return r
 }
+
+func newRigLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // run starts the Session, as the chain does, and returns what stops it.
 func (r *rig) run() (stop func()) {

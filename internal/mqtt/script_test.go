@@ -77,13 +77,26 @@ func (s *script) serve(far net.Conn) {
 			return
 		}
 		s.note(p)
-		if s.answer != nil && s.answer(secure, p) {
+		if answer := s.said(); answer != nil && answer(secure, p) {
 			continue
 		}
 		if !usual(secure, p) {
 			return
 		}
 	}
+}
+
+func (s *script) said() func(net.Conn, packets.ControlPacket) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answer
+}
+
+// say changes how packets are answered.
+func (s *script) say(answer func(net.Conn, packets.ControlPacket) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
 }
 
 func (s *script) note(p packets.ControlPacket) {
@@ -165,3 +178,5 @@ func (s *script) cut() {
 	defer s.mu.Unlock()
 	s.conns[len(s.conns)-1].Close()
 }
+
+func (s *script) published() []*packets.PublishPacket { return of[*packets.PublishPacket](s) }

@@ -100,6 +100,7 @@ func (s *session) Write(b []byte) (int, error) {
 		if s.b.now().NoSuback {
 			return len(b), nil
 		}
+		b = bytes.Clone(b)
 		b[subackID] &^= idMark
 	}
 	return s.Conn.Write(b)
