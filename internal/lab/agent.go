@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -39,6 +40,10 @@ type Agent struct {
 // StartAgent runs `edgeagent run` on the device. Its log goes to
 // Dir/log/edgeagent.log.
 func (l *Lab) StartAgent(bin string) (*Agent, error) {
+	bin, err := filepath.Abs(bin) // programs of a node start in its root directory
+	if err != nil {
+		return nil, err
+	}
 	started := time.Now()
 	p, err := l.start(l.Device, "edgeagent", bin, "run",
 		"--config", l.ConfigFile(), "--runtime-dir", l.RuntimeDir(), "--state-dir", l.StateDir())
@@ -51,6 +56,9 @@ func (l *Lab) StartAgent(bin string) (*Agent, error) {
 // Edgeagent runs a client command of the program on the device and returns what
 // it printed, and its exit code.
 func (l *Lab) Edgeagent(ctx context.Context, bin string, args ...string) (out string, code int, err error) {
+	if bin, err = filepath.Abs(bin); err != nil {
+		return "", 0, err
+	}
 	cmd := l.Device.Command(ctx, bin, args...)
 	cmd.Env = append(os.Environ(), "EDGEAGENT_RUNTIME_DIR="+l.RuntimeDir(), "NO_COLOR=1")
 	out, err = l.Device.finish(cmd, l.Device.Do)

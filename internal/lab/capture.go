@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -32,12 +33,13 @@ type Capture struct {
 	queued  uint64 // given to the socket by the kernel so far
 	dropped uint64 // of those, lost
 	seen    []Sighting
+	watches map[netip.Addr]chan<- time.Time
 	err     error
 }
 
 // startCapture starts the capture on the uplink's end of the device's cable.
 func (l *Lab) startCapture(context.Context) error {
-	c := &Capture{File: l.path("device.pcap"), done: make(chan struct{})}
+	c := &Capture{File: l.path("device.pcap"), done: make(chan struct{}), watches: map[netip.Addr]chan<- time.Time{}}
 	if err := l.Uplink.Do(func() error { return c.open("lan") }); err != nil {
 		return fmt.Errorf("capturing on the uplink: %w", err)
 	}
@@ -46,7 +48,7 @@ func (l *Lab) startCapture(context.Context) error {
 		return fmt.Errorf("capturing on the uplink: %w", err)
 	}
 	l.Capture = c
-	l.closers = append(l.closers, c.close)
+	l.atClose(c.close)
 	go c.run()
 	return nil
 }
@@ -98,8 +100,29 @@ func (c *Capture) record(at time.Time, frame []byte) {
 		sighting.At = at
 		c.seen = append(c.seen, sighting)
 	}
+	c.watch(at, frame)
 	if err := writePcapFrame(c.pcap, at, frame); err != nil {
 		c.err = err
+	}
+}
+
+// OnPacketFrom sends the time of the next packet from an address. The channel
+// must have room for it.
+func (c *Capture) OnPacketFrom(from netip.Addr, at chan<- time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watches[from] = at
+}
+
+// watch serves OnPacketFrom; mu is held.
+func (c *Capture) watch(at time.Time, frame []byte) {
+	if len(c.watches) == 0 {
+		return
+	}
+	p, ok := parseFrame(frame)
+	if watcher := c.watches[p.src.Addr()]; ok && watcher != nil {
+		watcher <- at
+		delete(c.watches, p.src.Addr())
 	}
 }
 

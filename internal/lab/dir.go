@@ -29,6 +29,11 @@ func newDir() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("making the lab's directory: %w", err)
 	}
+	// The device's files are for everyone there, its secrets have modes of
+	// their own.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", fmt.Errorf("making the lab's directory: %w", err)
+	}
 	return dir, writeState(dir, nil)
 }
 

@@ -100,9 +100,9 @@ func (l *Lab) render(file string) error {
 
 // certificates are those of the VPN and those of AWS IoT, which share nothing.
 type certificates struct {
-	vpnCA, iotCA                     *pki.CA
-	vpnServer, vpnClient             *pki.Pair
-	broker, tunneling, device, admin *pki.Pair
+	vpnCA, iotCA              *pki.CA
+	vpnServer, vpnClient      *pki.Pair
+	broker, tunneling, device *pki.Pair
 }
 
 func makeCertificates(opts Options) (*certificates, error) {

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"edgeagent/internal/lab/awsiot"
+	"edgeagent/internal/lab/tunneling"
 )
 
 // startTimeout bounds the start of each of the lab's programs.
@@ -17,14 +20,22 @@ const startTimeout = 5 * time.Second
 // only one of those that stop and start the same program may run at a time.
 type Lab struct {
 	Device, Uplink, VPC *Node
-	Capture             *Capture // of the device's whole traffic on the uplink
-	Dir                 string   // everything the lab writes, logs in Dir/log
+	Capture             *Capture       // of the device's whole traffic on the uplink
+	AWS                 *awsiot.Broker // with Options.AWSIoT only
+	Tunneling           *tunneling.Service
+	Dir                 string // everything the lab writes, logs in Dir/log
 
 	opts  Options
 	certs *certificates
 
-	vpn, resolver, broker *Process
-	closers               []func()
+	vpn, resolver *Process
+	broker        broker
+	arrivals      arrivals
+
+	mu       sync.Mutex
+	closers  []func()
+	closing  sync.Once
+	closeErr error
 }
 
 // Start brings a lab up, ready for an agent. Close must be called, whether or
@@ -95,12 +106,18 @@ func (l *Lab) startPrograms(ctx context.Context) error {
 		func() error { return l.StartResolver(ctx) },
 		func() error { return l.StartBroker(ctx) },
 		func() error { return l.startSSHD(ctx) },
+		l.startTunneling,
 	)
 }
 
 // Close takes everything down: every process of the lab is gone and waited
-// for when it returns, and so is Dir.
+// for when it returns, and so is Dir. It may be called again.
 func (l *Lab) Close() error {
+	l.closing.Do(func() { l.closeErr = l.close() })
+	return l.closeErr
+}
+
+func (l *Lab) close() error {
 	var wg sync.WaitGroup
 	for _, n := range l.nodes() {
 		wg.Go(n.close)
@@ -113,6 +130,14 @@ func (l *Lab) Close() error {
 		return fmt.Errorf("removing the lab's files: %w", err)
 	}
 	return nil
+}
+
+// atClose has a function run by Close, after every process of the lab is told
+// to end. It may be called twice.
+func (l *Lab) atClose(fn func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closers = append(l.closers, fn)
 }
 
 // path names a file of the lab.
@@ -131,19 +156,23 @@ func parallel(fns ...func() error) error {
 	return errors.Join(errs...)
 }
 
-// poll calls try every few milliseconds until it succeeds or ctx ends; the
-// error is then the last one of try.
+// poll calls try at that pace until it succeeds or ctx ends; the error is then
+// the last one of a try that was not cut off.
 func poll(ctx context.Context, every time.Duration, try func() error) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var last error
 	for {
 		err := try()
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() == nil || last == nil {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
+			return fmt.Errorf("%w: %w", ctx.Err(), last)
 		case <-tick.C:
 		}
 	}

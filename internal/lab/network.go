@@ -5,15 +5,34 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 )
 
 // connect lays the cables:
 //
 //	device eth0 -- lan uplink wan -- wan vpc
-func (l *Lab) connect(context.Context) error {
+func (l *Lab) connect(ctx context.Context) error {
 	if err := l.cable(); err != nil {
 		return err
 	}
+	if err := l.plugIn(); err != nil {
+		return err
+	}
+	// The kernel tells of a carrier a moment after both ends are up. A device
+	// that starts in that moment meets a world that nobody asked for.
+	return poll(ctx, readyEvery, func() error { return l.Device.Do(hasCarrier) })
+}
+
+func hasCarrier() error {
+	state, err := os.ReadFile("/sys/class/net/eth0/operstate")
+	if err == nil && strings.TrimSpace(string(state)) != "up" {
+		err = fmt.Errorf("eth0 is %s", state)
+	}
+	return err
+}
+
+// plugIn brings all ends up, with their addresses and routes.
+func (l *Lab) plugIn() error {
 	lan := l.opts.lan()
 	return parallel(
 		func() error {

@@ -1,6 +1,9 @@
 package lab
 
-import "edgeagent/internal/lab/pki"
+import (
+	"edgeagent/internal/lab/awsiot"
+	"edgeagent/internal/lab/pki"
+)
 
 // Options vary the lab. The zero value is the world as it should be.
 type Options struct {
@@ -17,6 +20,9 @@ type Options struct {
 	// and key in files beside it, and up and down scripts. Were they run, they
 	// would leave ScriptMark behind.
 	FieldConfig bool
+	// AWSIoT puts the stand-in for AWS IoT Core behind the endpoint's name
+	// instead of mosquitto, with these quirks to begin with.
+	AWSIoT *awsiot.Quirks
 	// TTL of the private zone's answers in seconds; 0 means 5.
 	TTL int
 

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -28,6 +29,9 @@ var (
 	BrokerAddrs   = addrs("10.0.6.105", "10.0.20.107")
 	OtherAddrs    = addrs("10.0.30.5", "10.0.30.6") // private as well, a broker too
 	TunnelingAddr = netip.MustParseAddr("10.0.6.110")
+
+	// VPNClients is where the VPN server takes its clients' addresses from.
+	VPNClients = netip.MustParsePrefix("172.31.0.32/27")
 
 	VPNAddr      = netip.MustParseAddr("203.0.113.10")
 	PublicDNS    = netip.MustParseAddr("198.51.100.53")
@@ -74,14 +78,8 @@ var (
 
 // isVPC reports whether a machine of the VPC has this address.
 func isVPC(addr netip.Addr) bool {
-	for _, list := range [][]netip.Addr{BrokerAddrs, OtherAddrs, {ResolverAddr, TunnelingAddr}} {
-		for _, a := range list {
-			if a == addr {
-				return true
-			}
-		}
-	}
-	return false
+	return addr == ResolverAddr || addr == TunnelingAddr ||
+		slices.Contains(BrokerAddrs, addr) || slices.Contains(OtherAddrs, addr)
 }
 
 // isPrivateName reports whether only the VPC resolver may ever be asked for

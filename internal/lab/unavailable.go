@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+
+	"golang.org/x/sys/unix"
 )
 
 // programs are what the lab runs, each with its Debian package.
@@ -26,6 +28,9 @@ func Unavailable() string {
 	if os.Geteuid() != 0 {
 		return "needs root: the lab makes network namespaces"
 	}
+	if err := tryNamespaces(); err != nil {
+		return "needs CAP_SYS_ADMIN, as in a privileged container: " + err.Error()
+	}
 	if _, err := os.Stat("/dev/net/tun"); err != nil {
 		return "needs a tun device: " + err.Error()
 	}
@@ -35,4 +40,13 @@ func Unavailable() string {
 		}
 	}
 	return ""
+}
+
+// tryNamespaces makes namespaces for a thread that is thrown away.
+func tryNamespaces() (err error) {
+	onThread(func() { err = unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID) })
+	if err != nil {
+		return fmt.Errorf("making namespaces: %w", err)
+	}
+	return nil
 }

@@ -1,0 +1,61 @@
+# The two commands for a newcomer are `make demo` and `make test`.
+
+GO      ?= go
+VERSION ?= 0.1.0
+LDFLAGS := -s -w -X main.version=$(VERSION)
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+
+.PHONY: help demo test lab bench build build-arm need-go need-root clean
+
+help:
+	@echo 'make demo       the whole story in a lab on this machine, under 90 s (needs root or sudo)'
+	@echo 'make test       gofmt, vet, staticcheck, all tests with the race detector, system tests in the lab'
+	@echo 'make lab        bring the lab up and keep it; bin/labctl shell enters it'
+	@echo 'make bench      Go benchmarks, and what is measured in the lab'
+	@echo 'make build      bin/edgeagent'
+	@echo 'make build-arm  dist/edgeagent-armv6, for every Raspberry Pi'
+
+demo: need-root need-go
+	@scripts/setup.sh lab
+	@$(MAKE) --no-print-directory build bin/labctl
+	@$(SUDO) bin/labctl demo bin/edgeagent
+
+test: need-go
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+lab: need-root need-go
+	@scripts/setup.sh lab
+	@$(MAKE) --no-print-directory build bin/labctl
+	@$(SUDO) bin/labctl up bin/edgeagent
+
+bench: need-root need-go
+	@scripts/setup.sh lab
+	@$(MAKE) --no-print-directory build build-arm bin/labctl
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(SUDO) bin/labctl bench bin/edgeagent
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/edgeagent ./cmd/edgeagent
+
+build-arm:
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=6 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/edgeagent-armv6 ./cmd/edgeagent
+	@stat -c '%n: %s bytes' dist/edgeagent-armv6
+
+# The lab's own program is for this machine only; go decides whether it is
+# up to date.
+.PHONY: bin/labctl
+bin/labctl:
+	@CGO_ENABLED=0 $(GO) build -o $@ ./internal/lab/labctl
+
+need-go:
+	@command -v $(GO) >/dev/null || { echo 'make: Go is not installed: see https://go.dev/dl' >&2; exit 1; }
+	@$(GO) list -m >/dev/null || { echo "make: $$($(GO) version) cannot build this; Go 1.21 or later fetches what it needs" >&2; exit 1; }
+
+need-root:
+	@[ "$$(id -u)" = 0 ] || command -v sudo >/dev/null || \
+		{ echo 'make: the lab needs root: it makes network namespaces; sudo is not installed' >&2; exit 1; }
+
+clean:
+	rm -rf bin dist

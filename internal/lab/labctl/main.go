@@ -1,0 +1,63 @@
+// Command labctl runs the lab for people: it brings it up and keeps it, enters
+// it, tells the agent's whole story in it, and measures the agent there.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"edgeagent/internal/lab"
+)
+
+const usage = `usage: labctl up [EDGEAGENT]        bring a lab up, with the agent if given, until Ctrl-C
+       labctl shell [NODE [CMD ...]]  enter a running lab: device (default), uplink or vpc
+       labctl demo EDGEAGENT        the whole story in under 90 s
+       labctl bench EDGEAGENT       measure the agent
+       labctl sweep                 remove what killed labs have left
+`
+
+var errUsage = errors.New("wrong usage")
+
+func main() {
+	// sudo and su leave these out on some machines.
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	os.Exit(exitCode(run(ctx, os.Args[1:])))
+}
+
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprint(os.Stderr, usage)
+		return 2
+	}
+	fmt.Fprintln(os.Stderr, "labctl:", err)
+	return 1
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errUsage
+	}
+	command, rest := args[0], args[1:]
+	switch {
+	case command == "up" && len(rest) <= 1:
+		return up(ctx, os.Stdout, append(rest, "")[0])
+	case command == "shell":
+		return shell(rest)
+	case command == "demo" && len(rest) == 1:
+		return demo(ctx, os.Stdout, rest[0])
+	case command == "bench" && len(rest) == 1:
+		return bench(ctx, os.Stdout, rest[0])
+	case command == "sweep" && len(rest) == 0:
+		return lab.Sweep()
+	}
+	return errUsage
+}
