@@ -111,6 +111,8 @@ func verifyError(problem, subject string) *cause {
 	case strings.Contains(problem, "expired"):
 		c.text = fmt.Sprintf("the server's certificate has expired (%s)", subject)
 		c.hint = "Check this device's clock (timedatectl); if it is right, the VPN server needs a new certificate."
+	case strings.Contains(problem, "purpose"):
+		c.text = fmt.Sprintf("the certificate shown is not one of a VPN server (%s): %s", subject, problem)
 	case strings.Contains(problem, "issuer"), strings.Contains(problem, "self"):
 		c.text = fmt.Sprintf("the server's certificate is not from the CA in the OpenVPN file (%s): %s", subject, problem)
 		c.hint = "Download the client configuration again, or correct <ca> in the OpenVPN file."

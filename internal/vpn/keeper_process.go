@@ -72,6 +72,7 @@ func (k *keeper) prepare(now time.Time) *cause {
 		return c
 	}
 	k.watchExpiry(now)
+	k.expired = nil
 	return id.check(k.o.opts.Clock, now)
 }
 
