@@ -3,7 +3,6 @@ package localproxy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -22,6 +21,8 @@ type connection struct {
 	cancel  context.CancelFunc
 	dialing context.Context
 
+	resume chan bool // holds one: the uplink's answer to pump
+
 	mu       sync.Mutex
 	local    local // nil until dialled
 	queue    queue
@@ -39,6 +40,7 @@ func newConnection(s *session, service string, st *stream, a address, dest Desti
 	c := &connection{
 		s: s, service: service, stream: st, addr: a, dest: dest,
 		queue:   queue{pool: &s.locals.chunks},
+		resume:  make(chan bool, 1),
 		work:    make(chan struct{}, 1),
 		room:    make(chan struct{}, 1),
 		drained: make(chan struct{}),
@@ -55,22 +57,22 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// run is the connection's life.
+// run is the connection's beginning. What follows is another goroutine's, for
+// a dial leaves a large stack behind.
 func (c *connection) run() {
-	defer c.s.locals.remove(c)
-	defer c.cancel()
 	conn, err := c.s.cfg.dialLocal(c.dialing, c.dest)
-	if err != nil {
+	c.cancel()
+	switch {
+	case err != nil:
 		c.refused(err)
-		return
-	}
-	if !c.opened(conn) {
+	case !c.opened(conn):
 		conn.Close()
-		c.tell()
+	default:
+		go c.pump()
 		return
 	}
-	c.pump()
-	c.end()
+	c.tell()
+	c.s.locals.remove(c)
 }
 
 // refused ends a connection whose destination could not be reached.
@@ -79,7 +81,6 @@ func (c *connection) refused(err error) {
 		c.s.postReset(c.addr)
 	}
 	c.abandon("cannot connect: " + err.Error())
-	c.tell()
 }
 
 // opened takes the dialled connection into use and hands over what has come
@@ -99,64 +100,80 @@ func (c *connection) opened(conn local) bool {
 	return true
 }
 
-// pump carries what the destination sends until it ends or the connection is
-// closed from the other side.
+// pump has the uplink carry what the destination sends, until it ends or the
+// connection is closed from the other side.
 func (c *connection) pump() {
-	for full := false; ; {
-		if !full {
-			if err := c.local.WaitRead(); err != nil {
-				break
-			}
-		}
-		if !c.s.out.acquire() {
-			break
-		}
-		n, err := c.forward()
-		c.s.out.release()
-		full = n == maxPayload
-		if err != nil && !errors.Is(err, errWouldBlock) {
-			break
+	for more := true; more && c.local.WaitRead() == nil; {
+		c.s.out.ready <- c
+		select {
+		case more = <-c.resume:
+		case <-c.s.done:
+			more = false
 		}
 	}
+	c.lost()
 	c.discard()
+	<-c.drained
+	c.local.Close()
+	c.tell()
+	c.s.locals.remove(c)
 }
 
-// forward sends what the destination has ready. The caller holds the uplink's
-// turn. At the destination's end it sends the reset that says so, after all
-// that came before.
-func (c *connection) forward() (int, error) {
-	if c.isClosing() {
-		return 0, errEnded
+// lost closes a connection that has not been closed by either side in order.
+func (c *connection) lost() {
+	reason := "the destination takes nothing more"
+	if c.s.over() {
+		reason = "the tunnel was lost"
 	}
-	n, err := c.local.TryRead(c.s.out.payload())
+	if c.s.drop(c) {
+		c.s.postReset(c.addr)
+	}
+	c.finish(reason)
+}
+
+// forward sends what the destination has ready and puts the connection back in
+// line if there may be more, or back to waiting. At the destination's end it
+// sends the reset that says so, after all that came before. It is called by
+// the uplink's goroutine.
+func (c *connection) forward(u *uplink) error {
+	if c.isClosing() {
+		c.resume <- false
+		return nil
+	}
+	n, err := c.local.TryRead(u.payload())
 	switch {
 	case n > 0:
-		if err := c.s.out.sendData(c.addr, n); err != nil {
-			c.s.end(fmt.Errorf("sending: %w", err))
-			return n, err
-		}
+		err = u.sendData(c.addr, n)
 		c.s.meter.out(n)
-		return n, nil
+		if n == maxPayload {
+			u.ready <- c
+		} else {
+			c.resume <- true
+		}
+		return err
 	case errors.Is(err, errWouldBlock):
-		return 0, err
+		c.resume <- true
+		return nil
 	}
-	c.localEnd(err)
-	return 0, err
+	err = c.localEnd(u, err)
+	c.resume <- false
+	return err
 }
 
 // localEnd tells the source that the destination has closed. The protocol
 // knows no half-close: nothing more can be sent either way, but what is queued
 // still is handed over.
-func (c *connection) localEnd(err error) {
+func (c *connection) localEnd(u *uplink, err error) error {
 	reason := "closed by the destination"
 	if !errors.Is(err, io.EOF) {
 		reason = "the destination failed: " + err.Error()
 	}
+	var sendErr error
 	if c.s.drop(c) {
-		// A failure shows in the session itself.
-		_ = c.s.out.sendReset(c.addr)
+		sendErr = u.sendReset(c.addr)
 	}
 	c.finish(reason)
+	return sendErr
 }
 
 func (c *connection) isClosing() bool {
@@ -227,7 +244,6 @@ func (c *connection) abandon(reason string) {
 // discard reads what the destination still sends, so that it does not get
 // stuck while it is handed the rest, until it ends or its time is over.
 func (c *connection) discard() {
-	c.finish("the tunnel was lost")
 	c.mu.Lock()
 	if !c.over && !c.broken {
 		_ = c.local.SetReadDeadline(time.Time{})
@@ -239,13 +255,6 @@ func (c *connection) discard() {
 			return
 		}
 	}
-}
-
-// end waits for the queue and closes.
-func (c *connection) end() {
-	<-c.drained
-	c.local.Close()
-	c.tell()
 }
 
 func (c *connection) tell() {

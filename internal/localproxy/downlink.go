@@ -104,9 +104,6 @@ func (s *session) hold(room <-chan struct{}, limit time.Duration) bool {
 
 // stuck resets this connection alone. The caller holds c.mu.
 func (c *connection) stuck() {
-	if c.closing {
-		return
-	}
 	limit := c.s.cfg.Policy.StallLimit
 	reason := fmt.Sprintf("reset: the destination reads too slowly, %d KB wait for it (nothing taken for %s, or others were waiting)",
 		c.queue.size>>10, limit)

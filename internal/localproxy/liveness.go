@@ -18,7 +18,7 @@ func (s *session) watch() {
 	missed, seen := 0, s.link.reader.received.Load()
 	for {
 		// A ping that cannot be queued is no loss: the silence counts.
-		_ = s.post(note{op: opPing, payload: []byte("edgeagent")})
+		_ = s.out.post(note{op: opPing, payload: []byte("edgeagent")})
 		select {
 		case <-ticker.C:
 		case <-s.done:
@@ -44,45 +44,36 @@ const closeWait = time.Second
 // stop ends the session in order: every connection is reset for its source,
 // and the WebSocket closed with status 1000.
 func (s *session) stop() {
-	// From here on a service that does not read cannot hold anything up.
-	_ = s.link.conn.SetWriteDeadline(time.Now().Add(closeWait))
+	var notes []note
 	for _, a := range s.closeAll("asked to stop") {
-		if !s.sendLastReset(a) {
-			break
-		}
+		notes = append(notes, note{reset: a})
 	}
 	s.ending.Do(func() {
 		s.cause = errStopped
-		s.sendClose(errStopped)
-		// The reading side ends on the answer, or on the deadline.
-		_ = s.link.conn.SetReadDeadline(time.Now().Add(closeWait))
+		s.farewell(append(notes, closeNote(errStopped))...)
 		close(s.done)
 	})
 }
 
-func (s *session) sendLastReset(a address) bool {
-	if !s.out.acquireWithin(closeWait) {
-		return false
-	}
-	defer s.out.release()
-	return s.out.sendReset(a) == nil
+// farewell sends notes as the last ones and leaves the reading side a moment
+// for the answer. A service that neither reads nor answers holds nothing up.
+func (s *session) farewell(notes ...note) {
+	_ = s.link.conn.SetDeadline(time.Now().Add(closeWait))
+	s.out.last <- notes
+	<-s.out.stopped
 }
 
-// sendClose sends a close frame that tells cause. Failing is no loss: the
-// connection is closed right after.
-func (s *session) sendClose(cause error) {
-	if !s.out.acquireWithin(closeWait) {
-		return
-	}
-	defer s.out.release()
-	_ = s.link.conn.SetWriteDeadline(time.Now().Add(closeWait))
+// closeNote is a close frame that tells cause.
+func closeNote(cause error) note {
 	code, reason := closeStatus(cause)
-	payload := binary.BigEndian.AppendUint16(nil, code)
-	_ = s.out.sendControl(opClose, append(payload, reason...))
+	return note{op: opClose, payload: append(binary.BigEndian.AppendUint16(nil, code), reason...)}
 }
 
 func closeStatus(cause error) (code uint16, reason string) {
+	var closed *closedError
 	switch {
+	case errors.As(cause, &closed) && closed.code != closeNoStatus:
+		return uint16(closed.code), "" // the answer repeats it
 	case errors.Is(cause, errText):
 		return closeUnsupported, "text message"
 	case errors.Is(cause, errProtocol):

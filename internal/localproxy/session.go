@@ -11,19 +11,6 @@ import (
 	"time"
 )
 
-// outboxSize bounds the resets and pongs that wait for their turn. A service
-// that provokes more without reading any does not follow the protocol.
-const outboxSize = 256
-
-// note is a short message that the reading side wants sent. The reading side
-// never takes the uplink's turn itself: with both directions full it would
-// wait for the service, and the service for it.
-type note struct {
-	reset   address
-	op      opcode // 0: reset
-	payload []byte
-}
-
 // session is one WebSocket to the service with all that hangs on it.
 type session struct {
 	cfg    *Config
@@ -34,7 +21,6 @@ type session struct {
 	meter  *meter
 	log    *slog.Logger
 
-	outbox  chan note
 	done    chan struct{}
 	ending  sync.Once
 	cause   error // why done was closed
@@ -57,12 +43,11 @@ func newSession(cfg *Config, l *link, locals *locals, m *meter) *session {
 		locals:  locals,
 		meter:   m,
 		log:     cfg.Log.With("channel", l.accepted.channel),
-		outbox:  make(chan note, outboxSize),
 		done:    make(chan struct{}),
 		held:    time.NewTimer(0),
 		streams: map[string]*stream{},
 	}
-	s.out = newUplink(l, s.done)
+	s.out = newUplink(l, cfg.Policy.MaxConnections, s.done)
 	s.setAvailable(nil)
 	l.reader.control = s.control
 	return s
@@ -76,25 +61,32 @@ var errStopped = errors.New("asked to stop")
 func (s *session) run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(s.sendNotes)
 	wg.Go(s.watch)
-	stop := context.AfterFunc(ctx, func() { s.stop() })
+	wg.Go(func() {
+		if err := s.out.run(); err != nil {
+			s.end(err)
+		}
+	})
+	stop := context.AfterFunc(ctx, s.stop)
 	defer stop()
 	s.end(s.read())
-	s.link.conn.Close()
+	s.link.drain()
 	s.closeAll("the tunnel was lost")
 	return s.cause
 }
 
-// end ends the session once; the first cause counts.
+// end ends the session; the first cause counts. Where the service may still be
+// listening it is told why, and given a moment to answer.
 func (s *session) end(cause error) {
 	s.ending.Do(func() {
 		s.cause = cause
-		if errors.Is(cause, errProtocol) {
-			s.sendClose(cause)
+		var closed *closedError
+		if errors.Is(cause, errProtocol) || errors.As(cause, &closed) {
+			s.farewell(closeNote(cause))
+		} else {
+			s.link.cut()
 		}
 		close(s.done)
-		s.link.cut()
 	})
 }
 
@@ -187,45 +179,7 @@ func (s *session) setAvailable(available []string) {
 // control acts on a WebSocket control frame.
 func (s *session) control(op opcode, payload []byte) error {
 	if op == opPing {
-		return s.post(note{op: opPong, payload: append([]byte(nil), payload...)})
+		return s.out.post(note{op: opPong, payload: append([]byte(nil), payload...)})
 	}
 	return nil // a pong counts as a sign of life like any byte
-}
-
-// post queues a note. It never waits.
-func (s *session) post(n note) error {
-	select {
-	case s.outbox <- n:
-		return nil
-	case <-s.done:
-		return errEnded
-	default:
-		return fmt.Errorf("%w: it provokes answers and reads none", errProtocol)
-	}
-}
-
-// sendNotes sends what post queued.
-func (s *session) sendNotes() {
-	for {
-		select {
-		case n := <-s.outbox:
-			if !s.out.acquire() {
-				return
-			}
-			err := s.sendNote(n)
-			s.out.release()
-			if err != nil {
-				s.end(fmt.Errorf("sending: %w", err))
-			}
-		case <-s.done:
-			return
-		}
-	}
-}
-
-func (s *session) sendNote(n note) error {
-	if n.op == 0 {
-		return s.out.sendReset(n.reset)
-	}
-	return s.out.sendControl(n.op, n.payload)
 }

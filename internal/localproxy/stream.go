@@ -111,9 +111,9 @@ func (s *session) refuse(a address, why string) {
 	s.postReset(a)
 }
 
-// postReset queues a reset; a full outbox ends the session.
+// postReset queues a reset; too many ends the session.
 func (s *session) postReset(a address) {
-	if err := s.post(note{reset: a}); err != nil {
+	if err := s.out.post(note{reset: a}); err != nil {
 		go s.end(err) // not from here: the caller may hold locks
 	}
 }

@@ -3,8 +3,9 @@ package localproxy
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"net"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -33,62 +34,118 @@ func newLink(conn net.Conn, joined *coalescer, reader *wsReader, accepted upgrad
 // for it if it does not read.
 func (l *link) cut() { l.joined.Conn.Close() }
 
+// drain reads on until the service closes or the read deadline, and closes: a
+// socket closed with unread data would take the last words with it.
+func (l *link) drain() {
+	// An error is what it waits for.
+	_, _ = io.Copy(io.Discard, l.joined.Conn)
+	l.cut()
+}
+
 // errEnded means that the session is over.
 var errEnded = errors.New("the session is over")
 
-// uplink is the way towards the service. Whoever holds its turn reads from a
-// destination straight into the one buffer and sends it, first come first
-// served: so a destination is read only as fast as the service takes it, no
-// connection can starve another, and the memory does not grow with them.
+// notesSize bounds the resets and pongs that wait to be sent. A service that
+// provokes more without reading any does not follow the protocol.
+const notesSize = 256
+
+// note is a short message to be sent beside the data: a reset, or a control
+// frame if op is set.
+type note struct {
+	reset   address
+	op      opcode
+	payload []byte
+}
+
+// uplink is the way towards the service. Its one goroutine reads from the
+// destinations that have something, in the order in which they had, straight
+// into the one buffer and sends it. So a destination is read only as fast as
+// the service takes it, no connection can starve another, and the memory does
+// not grow with them.
 type uplink struct {
-	turn   chan struct{} // holds one token
-	done   <-chan struct{}
+	ready   chan *connection // each at most once: never full
+	notes   chan note
+	last    chan []note // what to send before ending
+	done    <-chan struct{}
+	stopped chan struct{} // closed when run has returned
+
 	ws     *wsWriter
 	joined *coalescer
 	buf    []byte
 }
 
-func newUplink(l *link, done <-chan struct{}) *uplink {
-	u := &uplink{
-		turn:   make(chan struct{}, 1),
-		done:   done,
-		ws:     newWSWriter(l.conn),
-		joined: l.joined,
-		buf:    make([]byte, headRoom+maxPayload+tailRoom),
+func newUplink(l *link, connections int, done <-chan struct{}) *uplink {
+	return &uplink{
+		ready:   make(chan *connection, connections),
+		notes:   make(chan note, notesSize),
+		last:    make(chan []note, 1),
+		done:    done,
+		stopped: make(chan struct{}),
+		ws:      newWSWriter(l.conn),
+		joined:  l.joined,
+		buf:     make([]byte, headRoom+maxPayload+tailRoom),
 	}
-	u.turn <- struct{}{}
-	return u
 }
 
-// acquire waits for the turn; false means that the session is over.
-func (u *uplink) acquire() bool {
+// run sends until the session is over; it returns what made sending fail.
+func (u *uplink) run() error {
+	defer close(u.stopped)
+	for {
+		var err error
+		select {
+		case n := <-u.notes: // goes before the data
+			err = u.sendNote(n)
+		default:
+			select {
+			case n := <-u.notes:
+				err = u.sendNote(n)
+			case c := <-u.ready:
+				err = c.forward(u)
+			case farewell := <-u.last:
+				return u.sendAll(farewell)
+			case <-u.done:
+				return nil
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("sending: %w", err)
+		}
+	}
+}
+
+// post queues a note. It never waits: the reading side would wait for the
+// service, which may be waiting for the reading side.
+func (u *uplink) post(n note) error {
 	select {
-	case <-u.turn: // waiters are served in the order they came
-		return true
+	case u.notes <- n:
+		return nil
 	case <-u.done:
-		return false
+		return errEnded
+	default:
+		return fmt.Errorf("%w: it provokes answers and reads none", errProtocol)
 	}
 }
 
-// acquireWithin is acquire with a limit.
-func (u *uplink) acquireWithin(limit time.Duration) bool {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-u.turn:
-		return true
-	case <-timer.C:
-	case <-u.done:
+func (u *uplink) sendAll(notes []note) error {
+	for _, n := range notes {
+		if err := u.sendNote(n); err != nil {
+			return err
+		}
 	}
-	return false
+	return nil
 }
 
-func (u *uplink) release() { u.turn <- struct{}{} }
+func (u *uplink) sendNote(n note) error {
+	if n.op == 0 {
+		return u.sendReset(n.reset)
+	}
+	return u.sendFrame(n.op, wsHeaderSize, append(u.buf[:wsHeaderSize], n.payload...))
+}
 
-// payload is where to put what sendData sends. The caller holds the turn.
+// payload is where to put what sendData sends.
 func (u *uplink) payload() []byte { return u.buf[headRoom : headRoom+maxPayload] }
 
-// sendData sends the first n bytes of payload. The caller holds the turn.
+// sendData sends the first n bytes of payload.
 func (u *uplink) sendData(a address, n int) error {
 	var scratch [headRoom]byte
 	head := a.appendHead(scratch[:0], kindData)
@@ -99,7 +156,7 @@ func (u *uplink) sendData(a address, n int) error {
 	return u.sendMessage(start, a.appendTail(u.buf[:headRoom+n], kindData))
 }
 
-// sendReset ends the connection at a. The caller holds the turn.
+// sendReset ends the connection at a.
 func (u *uplink) sendReset(a address) error {
 	start := wsHeaderSize + lengthSize
 	k := a.resetKind()
@@ -112,11 +169,6 @@ func (u *uplink) sendMessage(start int, b []byte) error {
 	start -= lengthSize
 	binary.BigEndian.PutUint16(b[start:], uint16(length))
 	return u.sendFrame(opBinary, start, b)
-}
-
-// sendControl sends a control frame. The caller holds the turn.
-func (u *uplink) sendControl(op opcode, payload []byte) error {
-	return u.sendFrame(op, wsHeaderSize, append(u.buf[:wsHeaderSize], payload...))
 }
 
 func (u *uplink) sendFrame(op opcode, start int, b []byte) error {
