@@ -20,15 +20,18 @@ type clientOptions struct {
 	json       bool
 }
 
+// addTo adds the way to the daemon.
 func (o *clientOptions) addTo(cmd *cobra.Command) {
 	addRuntimeDirFlag(cmd, &o.runtimeDir, envClientRuntimeDir)
 }
 
+// addJSONTo is addTo for a command that prints what the daemon says.
 func (o *clientOptions) addJSONTo(cmd *cobra.Command) {
 	o.addTo(cmd)
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON, for scripts")
 }
 
+// client returns a client of the daemon that the options name.
 func (o *clientOptions) client() *control.Client {
 	return control.NewClient(clientSocket(o.runtimeDir))
 }

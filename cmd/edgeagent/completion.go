@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// newCompletionCommand replaces Cobra's own, which has a shell that no gateway
+// runs and a command for each.
 func newCompletionCommand() *cobra.Command {
 	shells := []string{"bash", "zsh", "fish"}
 	return &cobra.Command{

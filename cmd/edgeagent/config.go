@@ -13,6 +13,7 @@ func newConfigCommand() *cobra.Command {
 		newConfigCheckCommand(), newConfigShowCommand())
 }
 
+// newConfigCheckCommand looks as the daemon does when it starts.
 func newConfigCheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check [FILE]",
@@ -29,6 +30,7 @@ func newConfigCheckCommand() *cobra.Command {
 	}
 }
 
+// newConfigShowCommand also works where the certificates are not: in the office.
 func newConfigShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [FILE]",
@@ -49,6 +51,7 @@ func newConfigShowCommand() *cobra.Command {
 	}
 }
 
+// configFile is the file given, or the packaged one.
 func configFile(args []string) string {
 	if len(args) == 0 {
 		return config.DefaultFile

@@ -42,10 +42,12 @@ func clientSocket(flag string) string {
 	return filepath.Join(daemonDir(flag, envClientRuntimeDir, defaultRuntimeDir), agent.SocketName)
 }
 
+// addConfigFlag adds --config.
 func addConfigFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVar(file, "config", config.DefaultFile, "configuration file")
 }
 
+// addRuntimeDirFlag adds --runtime-dir, and names the variable that stands in for it.
 func addRuntimeDirFlag(cmd *cobra.Command, dir *string, env string) {
 	cmd.Flags().StringVar(dir, "runtime-dir", "", "directory of the daemon's socket (default $"+env+", then "+defaultRuntimeDir+")")
 }

@@ -44,6 +44,8 @@ func newLinkListCommand() *cobra.Command {
 	return cmd
 }
 
+// newLinkRestartCommand needs no name in the usual case: the link that the tech
+// means is the one that status shows.
 func newLinkRestartCommand() *cobra.Command {
 	var o clientOptions
 	cmd := &cobra.Command{
@@ -88,6 +90,7 @@ func linkName(ctx context.Context, client *control.Client, args []string) (strin
 	return links[0].Name, nil
 }
 
+// orDash keeps a column visible where there is nothing to say.
 func orDash(text string) string {
 	if text == "" {
 		return "-"

@@ -31,6 +31,7 @@ func newLogHandler(w io.Writer, c config.Log) slog.Handler {
 	return newLineHandler(w, level, timeAndLevel)
 }
 
+// logLevel is the level of that name.
 func logLevel(name string) slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(name)); err != nil {
@@ -88,6 +89,7 @@ type lineWriter struct {
 	pairs bytes.Buffer
 }
 
+// newLineHandler returns a handler whose lines begin with what head returns.
 func newLineHandler(w io.Writer, level slog.Level, head func(slog.Record) string) slog.Handler {
 	out := &lineWriter{w: w}
 	return &lineHandler{head: head, out: out, attrs: slog.NewTextHandler(&out.pairs, &slog.HandlerOptions{

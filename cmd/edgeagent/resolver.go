@@ -28,6 +28,8 @@ func (o *resolverOptions) addTo(cmd *cobra.Command) {
 	addRuntimeDirFlag(cmd, &o.runtimeDir, envRuntimeDir)
 }
 
+// host is what changes the system. It logs to stderr, which is the journal where
+// the unit runs it.
 func (o *resolverOptions) host(cmd *cobra.Command, c config.Config) *resolver.Host {
 	return resolver.NewHost(resolver.HostOptions{
 		Config:     c.Resolver,
@@ -36,6 +38,8 @@ func (o *resolverOptions) host(cmd *cobra.Command, c config.Config) *resolver.Ho
 	})
 }
 
+// newResolverApplyCommand is the only part of the agent that needs root, so that
+// the daemon does not.
 func newResolverApplyCommand() *cobra.Command {
 	var o resolverOptions
 	cmd := &cobra.Command{

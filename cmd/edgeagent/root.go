@@ -49,6 +49,7 @@ func group(cmd *cobra.Command, subcommands ...*cobra.Command) *cobra.Command {
 	cmd.AddCommand(subcommands...)
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.DisableFlagsInUseLine = true
+	cmd.SuggestionsMinimumDistance = 2 // letters
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return misuse(cmd, "want one of the commands %s", strings.Join(names(cmd), ", "))

@@ -23,6 +23,7 @@ const stopLimit = 10 * time.Second
 // agentFunc is agent.Run: it returns when ctx ends, or when it cannot start.
 type agentFunc func(ctx context.Context, o agent.Options) error
 
+// newRunCommand is what the unit starts.
 func newRunCommand(run agentFunc) *cobra.Command {
 	d := daemon{run: run}
 	cmd := &cobra.Command{

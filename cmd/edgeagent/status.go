@@ -16,6 +16,8 @@ import (
 	"edgeagent/internal/status"
 )
 
+// newStatusCommand works for every user and without a daemon: it is what people
+// try first.
 func newStatusCommand() *cobra.Command {
 	var o clientOptions
 	var watching bool
@@ -98,6 +100,7 @@ type screen struct {
 	options  status.TextOptions
 }
 
+// newScreen finds out what w can show.
 func newScreen(w io.Writer, json bool) *screen {
 	s := &screen{w: w, json: json}
 	f, ok := w.(*os.File)
@@ -113,6 +116,7 @@ func newScreen(w io.Writer, json bool) *screen {
 	return s
 }
 
+// show prints s once.
 func (o *screen) show(s status.Snapshot) error {
 	if o.json {
 		return printJSON(o.w, s)

@@ -48,6 +48,8 @@ func newTunnelListCommand() *cobra.Command {
 	return cmd
 }
 
+// newTunnelCloseCommand asks for an id: closing the wrong tunnel may end the very
+// session it is typed in.
 func newTunnelCloseCommand() *cobra.Command {
 	var o clientOptions
 	cmd := &cobra.Command{

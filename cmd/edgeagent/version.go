@@ -27,6 +27,7 @@ func newVersionCommand() *cobra.Command {
 	}
 }
 
+// builtOn tells which source it was where the version does not.
 func builtOn(t time.Time) string {
 	if t.IsZero() {
 		return ""
