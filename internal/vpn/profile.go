@@ -106,11 +106,15 @@ func parseProfile(file, text string) *profile {
 
 // blockTag returns the name of the inline block that raw opens.
 func blockTag(raw string) string {
-	raw = strings.TrimSpace(raw)
-	if len(raw) > 2 && raw[0] == '<' && raw[len(raw)-1] == '>' && raw[1] != '/' && !strings.ContainsAny(raw, " \t") {
-		return raw[1 : len(raw)-1]
+	words := tokens(raw)
+	if len(words) != 1 {
+		return ""
 	}
-	return ""
+	tag := strings.TrimPrefix(words[0], "--")
+	if len(tag) < 3 || tag[0] != '<' || tag[len(tag)-1] != '>' || tag[1] == '/' {
+		return ""
+	}
+	return tag[1 : len(tag)-1]
 }
 
 func (p *profile) block(tag, body string) {
