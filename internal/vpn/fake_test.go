@@ -244,7 +244,7 @@ func (e *fakeEngine) Clean() error {
 func (e *fakeEngine) Prepare() (*profile, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p := parseProfile("client.ovpn", e.text)
+	p := parseProfile(e.w.link.opts.Link.Config, e.text)
 	return p, p.err()
 }
 
