@@ -53,7 +53,7 @@ func (r *reader) line(path string) int {
 // only follows from a value that could not be read is left out.
 func (r *reader) fault(path, problem, todo string) {
 	for _, b := range r.broken {
-		if within(path, b) || within(b, path) {
+		if within(path, b) {
 			return
 		}
 	}

@@ -51,6 +51,9 @@ func TestLimitMakesRoomOnClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit(pipes{make(chan struct{})})
 		conns, next := fill(t, l)
+		if c := conns[0].(*peerConn); c.known {
+			t.Errorf("the other end of a pipe is taken for user %d", c.peer.uid)
+		}
 		conns[7].Close()
 		conns[7].Close() // closed twice, it makes room once
 		if err := <-next; err != nil {
