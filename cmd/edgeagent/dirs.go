@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,20 +28,20 @@ const (
 )
 
 // daemonDir is a directory of the daemon: the flag's, systemd's, or the default.
-// systemd separates several by colons; the first is ours.
-func daemonDir(flag, env, otherwise string) string {
-	if flag != "" {
-		return flag
+// systemd separates several by colons; the first is ours. It is absolute, because
+// the programs that the daemon starts have a working directory of their own.
+func daemonDir(flag, env, otherwise string) (string, error) {
+	first, _, _ := strings.Cut(os.Getenv(env), ":")
+	dir, err := filepath.Abs(cmp.Or(flag, first, otherwise))
+	if err != nil {
+		return "", fmt.Errorf("finding the daemon's directory: %w", err)
 	}
-	if dir, _, _ := strings.Cut(os.Getenv(env), ":"); dir != "" {
-		return dir
-	}
-	return otherwise
+	return dir, nil
 }
 
 // clientSocket is where a client finds the daemon.
 func clientSocket(flag string) string {
-	return filepath.Join(daemonDir(flag, envClientRuntimeDir, defaultRuntimeDir), agent.SocketName)
+	return filepath.Join(cmp.Or(flag, os.Getenv(envClientRuntimeDir), defaultRuntimeDir), agent.SocketName)
 }
 
 // addConfigFlag adds --config.

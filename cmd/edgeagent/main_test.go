@@ -65,16 +65,19 @@ func TestExplainRoot(t *testing.T) {
 }
 
 func TestDaemonDir(t *testing.T) {
-	t.Setenv("SOME_DIRECTORY", "")
-	if got := daemonDir("", "SOME_DIRECTORY", "/default"); got != "/default" {
-		t.Errorf("without anything: %s", got)
+	here := t.TempDir()
+	t.Chdir(here)
+	tests := []struct{ flag, env, want string }{
+		{"", "", "/default"},
+		{"", "/run/first:/run/second", "/run/first"},
+		{"/flag", "/run/first", "/flag"},
+		{"flag", "", here + "/flag"},
 	}
-	t.Setenv("SOME_DIRECTORY", "/run/first:/run/second")
-	if got := daemonDir("", "SOME_DIRECTORY", "/default"); got != "/run/first" {
-		t.Errorf("from systemd: %s", got)
-	}
-	if got := daemonDir("/flag", "SOME_DIRECTORY", "/default"); got != "/flag" {
-		t.Errorf("from the flag: %s", got)
+	for _, tt := range tests {
+		t.Setenv("SOME_DIRECTORY", tt.env)
+		if got, err := daemonDir(tt.flag, "SOME_DIRECTORY", "/default"); got != tt.want || err != nil {
+			t.Errorf("%+v: %s, %v", tt, got, err)
+		}
 	}
 }
 

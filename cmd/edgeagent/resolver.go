@@ -30,12 +30,14 @@ func (o *resolverOptions) addTo(cmd *cobra.Command) {
 
 // host is what changes the system. It logs to stderr, which is the journal where
 // the unit runs it.
-func (o *resolverOptions) host(cmd *cobra.Command, c config.Config) *resolver.Host {
+func (o *resolverOptions) host(cmd *cobra.Command, c config.Config) (*resolver.Host, error) {
+	dir, err := daemonDir(o.runtimeDir, envRuntimeDir, defaultRuntimeDir)
+	if err != nil {
+		return nil, err
+	}
 	return resolver.NewHost(resolver.HostOptions{
-		Config:     c.Resolver,
-		RuntimeDir: daemonDir(o.runtimeDir, envRuntimeDir, defaultRuntimeDir),
-		Log:        slog.New(newLogHandler(cmd.ErrOrStderr(), c.Log)),
-	})
+		Config: c.Resolver, RuntimeDir: dir, Log: slog.New(newLogHandler(cmd.ErrOrStderr(), c.Log)),
+	}), nil
 }
 
 // newResolverApplyCommand is the only part of the agent that needs root, so that
@@ -51,7 +53,11 @@ func newResolverApplyCommand() *cobra.Command {
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
-			return explainRoot(o.host(cmd, c).Apply(cmd.Context()), os.Geteuid(), cmd.CommandPath())
+			host, err := o.host(cmd, c)
+			if err != nil {
+				return err
+			}
+			return explainRoot(host.Apply(cmd.Context()), os.Geteuid(), cmd.CommandPath())
 		}),
 	}
 	o.addTo(cmd)
@@ -71,7 +77,11 @@ func newResolverRestoreCommand() *cobra.Command {
 			if err != nil {
 				c = config.Default()
 			}
-			return explainRoot(o.host(cmd, c).Restore(cmd.Context()), os.Geteuid(), cmd.CommandPath())
+			host, err := o.host(cmd, c)
+			if err != nil {
+				return err
+			}
+			return explainRoot(host.Restore(cmd.Context()), os.Geteuid(), cmd.CommandPath())
 		}),
 	}
 	o.addTo(cmd)

@@ -33,8 +33,9 @@ func newRunCommand(run agentFunc) *cobra.Command {
 			"SIGTERM stops it within 10 s. SIGHUP re-reads the configuration; one with faults is refused.",
 		Args: arguments(0, 0, ""),
 		RunE: action(func(cmd *cobra.Command, _ []string) error {
-			d.options.RuntimeDir = daemonDir(d.options.RuntimeDir, envRuntimeDir, defaultRuntimeDir)
-			d.options.StateDir = daemonDir(d.options.StateDir, envStateDir, defaultStateDir)
+			if err := d.findDirs(); err != nil {
+				return err
+			}
 			d.options.Version, d.options.Build = programVersion(), buildTime()
 			d.newLog = func(c config.Log) *slog.Logger { return slog.New(newLogHandler(cmd.ErrOrStderr(), c)) }
 			reload := make(chan os.Signal, 1)
@@ -55,6 +56,15 @@ type daemon struct {
 	options agent.Options // without what changes with the configuration
 	run     agentFunc
 	newLog  func(config.Log) *slog.Logger
+}
+
+// findDirs replaces the directories given by the ones to use.
+func (d *daemon) findDirs() (err error) {
+	if d.options.RuntimeDir, err = daemonDir(d.options.RuntimeDir, envRuntimeDir, defaultRuntimeDir); err != nil {
+		return err
+	}
+	d.options.StateDir, err = daemonDir(d.options.StateDir, envStateDir, defaultStateDir)
+	return err
 }
 
 // serve runs the agent until ctx ends or it fails. A value on reload has the
