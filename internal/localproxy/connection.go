@@ -60,7 +60,7 @@ func signal(ch chan struct{}) {
 // run is the connection's beginning. What follows is another goroutine's, for
 // a dial leaves a large stack behind.
 func (c *connection) run() {
-	conn, err := c.s.cfg.dialLocal(c.dialing, c.dest)
+	conn, err := c.s.dial(c.dialing, c.dest)
 	c.cancel()
 	switch {
 	case err != nil:

@@ -16,6 +16,7 @@ type Proxy struct {
 	cfg    Config
 	locals *locals
 	meter  *meter
+	dial   func(context.Context) (*link, error)
 
 	ever     bool // a session has stood
 	orderly  bool // the last session was closed by the service in order
@@ -27,11 +28,13 @@ func New(cfg Config) (*Proxy, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, &ExitError{ExitUsage, err}
 	}
-	return &Proxy{
+	p := &Proxy{
 		cfg:    cfg,
 		locals: newLocals(cfg.Policy.MaxConnections),
 		meter:  &meter{events: cfg.Events},
-	}, nil
+	}
+	p.dial = p.cfg.dialService
+	return p, nil
 }
 
 // errLifetime is the cause of a context that ends with Config.MaxLifetime.
@@ -84,7 +87,7 @@ func (p *Proxy) loop(ctx context.Context) (reason string, err error) {
 
 // once connects and serves until the session ends; it returns why.
 func (p *Proxy) once(ctx context.Context) error {
-	l, err := p.cfg.dialService(ctx)
+	l, err := p.dial(ctx)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type session struct {
 	locals *locals
 	meter  *meter
 	log    *slog.Logger
+	dial   func(context.Context, Destination) (local, error)
 
 	done    chan struct{}
 	ending  sync.Once
@@ -43,6 +44,7 @@ func newSession(cfg *Config, l *link, locals *locals, m *meter) *session {
 		locals:  locals,
 		meter:   m,
 		log:     cfg.Log.With("channel", l.accepted.channel),
+		dial:    cfg.dialLocal,
 		done:    make(chan struct{}),
 		held:    time.NewTimer(0),
 		streams: map[string]*stream{},
