@@ -13,11 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Names in a proxy's environment. The reference program knows the first two.
+// Names in a proxy's environment. All but the last are the reference program's.
 const (
-	envAccessToken = "AWSIOT_TUNNEL_ACCESS_TOKEN"
-	envClientToken = "AWSIOT_TUNNEL_CLIENT_TOKEN"
-	envEventsFD    = "EDGEAGENT_EVENTS_FD"
+	envAccessToken    = "AWSIOT_TUNNEL_ACCESS_TOKEN"
+	envClientToken    = "AWSIOT_TUNNEL_CLIENT_TOKEN"
+	envOldClientToken = "AWSIOT_CLIENT_TOKEN" // what some of its versions read
+	envEventsFD       = "EDGEAGENT_EVENTS_FD"
 )
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -53,6 +54,7 @@ func newCommand(o Options, n notification, c credentials, p place, left time.Dur
 		return cmd
 	}
 	cmd.path, cmd.args = o.Tunnel.Proxy, externalArgs(o, n)
+	cmd.env = append(cmd.env, envOldClientToken+"="+c.client)
 	if ca := o.Tunnel.CA; ca != "" && !isDir(ca) {
 		// -c takes a directory only; OpenSSL reads a file from here.
 		cmd.env = append(cmd.env, "SSL_CERT_FILE="+ca)
@@ -63,7 +65,7 @@ func newCommand(o Options, n notification, c credentials, p place, left time.Dur
 // builtinArgs gives the addresses that were proved and the device to bind to,
 // so that the child looks nothing up.
 func builtinArgs(o Options, n notification, p place, left time.Duration) []string {
-	args := []string{"edgeagent", "localproxy", "-e", o.Tunnel.Endpoint, "-r", o.Region, "-d", destinations(o, n)}
+	args := []string{"edgeagent", "localproxy", "-e", o.Tunnel.Endpoint, "-d", destinations(o, n)}
 	if o.Tunnel.CA != "" {
 		args = append(args, "-c", o.Tunnel.CA)
 	}

@@ -23,7 +23,7 @@ func commandOf(change func(*Options), p place) command {
 }
 
 func TestBuiltinCommand(t *testing.T) {
-	const common = "edgeagent localproxy -e data.tunneling.iot.ap-northeast-1.amazonaws.com:443 -r ap-northeast-1 -d SSH=127.0.0.1:22,VNC=127.0.0.1:5900 "
+	const common = "edgeagent localproxy -e data.tunneling.iot.ap-northeast-1.amazonaws.com:443 -d SSH=127.0.0.1:22,VNC=127.0.0.1:5900 "
 	two := []netip.Addr{private, netip.MustParseAddr("10.0.20.107")}
 	for name, test := range map[string]struct {
 		change func(*Options)
@@ -94,6 +94,9 @@ func TestExternalCommand(t *testing.T) {
 		}
 		if got := strings.Join(cmd.args, " "); got != want || cmd.path != "/opt/localproxy" || cmd.builtin {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+		if !slices.Contains(cmd.env, envOldClientToken+"="+testCredentials.client) {
+			t.Errorf("%s: no client token for older versions in %q", name, cmd.env)
 		}
 		if test.env != "" && !slices.Contains(cmd.env, test.env) {
 			t.Errorf("%s: no %s in %q", name, test.env, cmd.env)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -76,10 +77,10 @@ func TestRotationEitherEnds(t *testing.T) {
 		old := r.open("S1", "SSH")
 		r.notify("S2", "SSH")
 		next := r.proxies()[1]
-		old.emit(event{Event: eventClosed, Reason: "403", Code: codeDenied})
+		old.emit(event{Event: eventClosed, Reason: "no more", Code: 15})
 		old.ends <- exit{}
-		if !next.alive() || len(r.List()) != 1 {
-			t.Error("the old proxy's end took the new one with it")
+		if u := r.now(); !next.alive() || len(r.List()) != 1 || strings.Contains(u.Detail, "no more") {
+			t.Errorf("the old proxy's end: new one alive %v, status %+v", next.alive(), u)
 		}
 		next.emit(event{Event: eventConnected})
 
@@ -276,11 +277,17 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// The end of Run ends every tunnel, and the next Run starts with none.
+// The end of Run ends every tunnel, and the next Run starts with none and looks
+// at the path afresh.
 func TestRunEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, log: &logBuffer{}}
-		r.Manager = New(testOptions(r.log))
+		o, asked := testOptions(r.log), 0
+		o.Resolve = func(context.Context, string) ([]netip.Addr, bool, error) {
+			asked++
+			return []netip.Addr{private}, true, nil
+		}
+		r.Manager = New(o)
 		r.Manager.launch = r.play
 		stop := r.start()
 		p := r.open("S1", "SSH")
@@ -294,6 +301,9 @@ func TestRunEnds(t *testing.T) {
 		defer r.start()()
 		if n := len(r.proxies()); n != 1 || r.now().Reason != status.ReasonIdle {
 			t.Errorf("%d proxies, %+v", n, r.now())
+		}
+		if r.open("S2", "SSH"); asked != 2 {
+			t.Errorf("asked %d times for the name on two paths", asked)
 		}
 	})
 }

@@ -173,5 +173,13 @@ func TestReportsAreFew(t *testing.T) {
 		if r.now().Facts["open"].([]openFact)[0].BytesIn != 999 {
 			t.Error("the last figures were never reported")
 		}
+		time.Sleep(reportEvery)
+		p.emit(event{Event: eventBytes, In: 1000}) // reported now, so the next figures have to wait
+		r.history()
+		p.emit(event{Event: eventClosed})
+		p.ends <- exited(0)
+		if updates, _ = r.history(); updates[len(updates)-1].Reason != status.ReasonIdle {
+			t.Error("a new state is kept back")
+		}
 	})
 }

@@ -30,13 +30,15 @@ func TestCrashRestarts(t *testing.T) {
 	bubble(t, nil, func(r *rig) {
 		p := r.open("S1", "SSH")
 		env := strings.Join(p.cmd.env, " ")
-		began := time.Now()
+		longest := firstRestartPause
 		for i := range maxRestarts {
+			began := time.Now()
 			r.proxies()[i].ends <- killed(syscall.SIGSEGV)
-			time.Sleep(lastRestartPause)
-			if n := len(r.proxies()); n != i+2 {
-				t.Fatalf("%d proxies after crash %d", n, i+1)
+			r.await(i + 2)
+			if n, took := len(r.proxies()), time.Since(began); n != i+2 || took < longest/2 || took > longest+time.Second/10 {
+				t.Fatalf("%d proxies %v after crash %d, want one more after %v at most", n, took, i+1, longest)
 			}
+			longest = min(2*longest, lastRestartPause)
 			if again := strings.Join(r.proxies()[i+1].cmd.env, " "); again != env {
 				t.Errorf("restarted with\n%s, at first\n%s", again, env)
 			}
@@ -44,7 +46,7 @@ func TestCrashRestarts(t *testing.T) {
 		r.proxies()[maxRestarts].ends <- killed(syscall.SIGSEGV)
 		time.Sleep(time.Hour)
 		if n := len(r.proxies()); n != maxRestarts+1 || len(r.List()) != 0 {
-			t.Errorf("%d proxies in all, %d tunnels, after %v", n, len(r.List()), time.Since(began))
+			t.Errorf("%d proxies in all, %d tunnels", n, len(r.List()))
 		}
 		if r.log.count("tunnel ended", "killed by signal 11") != 1 {
 			t.Errorf("log:\n%s", r.log)
