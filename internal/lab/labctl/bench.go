@@ -18,6 +18,7 @@ const (
 	idleTime      = 30 * time.Second
 	settleTime    = 5 * time.Second // after start, before idling is measured
 	blackholeTime = 60 * time.Second
+	notifyPause   = 2 * time.Second // the agent takes a burst of 8, then one in this time
 	benchTimeout  = 2 * time.Minute // of one wait
 )
 
@@ -135,20 +136,37 @@ func (b *measurement) startOnce(ctx context.Context, start, connected *[]time.Du
 
 // tunnels measures from the notification to the proxy's WebSocket.
 func (b *measurement) tunnels(ctx context.Context) error {
-	b.title("mosquitto_pub of the notification -> WebSocket at the tunneling service")
-	return b.with(ctx, func(ctx context.Context, l *lab.Lab, _ *lab.Agent) error {
+	b.title("from the start of mosquitto_pub with the notification to the WebSocket at the tunneling service")
+	return b.with(ctx, func(ctx context.Context, l *lab.Lab, a *lab.Agent) error {
 		var all []time.Duration
 		for range benchRounds {
-			t, err := l.OpenTunnel(ctx, "SSH")
+			took, err := b.tunnelOnce(ctx, l, a)
 			if err != nil {
 				return err
 			}
-			all = append(all, t.Connected.Sub(t.Notified))
-			t.Close()
+			all = append(all, took)
 		}
 		b.series("notification -> proxy connected", all)
 		return nil
 	})
+}
+
+// tunnelOnce opens a tunnel, closes it and waits until the agent may take the
+// next notification, whose number it limits.
+func (b *measurement) tunnelOnce(ctx context.Context, l *lab.Lab, a *lab.Agent) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, benchTimeout)
+	defer cancel()
+	t, err := l.OpenTunnel(ctx, "SSH")
+	if err != nil {
+		return 0, err
+	}
+	if err := t.Close(); err != nil {
+		return 0, err
+	}
+	if _, err := a.WaitStage(ctx, "tunnel", status.OK, status.ReasonIdle); err != nil {
+		return 0, err
+	}
+	return t.Connected.Sub(t.Notified), sleep(ctx, notifyPause)
 }
 
 // blackhole measures how a silent loss of the link is noticed and left again.

@@ -59,6 +59,7 @@ func (s *story) tell(ctx context.Context) error {
 		{"The link is cut: every packet to and from the VPN server is dropped", s.cut},
 		{"The link is back", s.restore},
 		{"The end: edgeagent status", s.screen},
+		{"The agent stops", s.stop},
 		{"The verdict", s.verdict},
 	} {
 		fmt.Fprintf(s.out, "\n== %s  [%s]\n", step.title, since(s.begin))
@@ -163,6 +164,24 @@ func (s *story) restore(ctx context.Context) error {
 	return nil
 }
 
+func (s *story) stop(context.Context) error {
+	took := s.agent.Stop()
+	if err := s.agent.Err(); err != nil {
+		return fmt.Errorf("the agent did not end well: %w", err)
+	}
+	text, err := s.lab.Device.ReadFile("/etc/resolv.conf")
+	if err != nil {
+		return err
+	}
+	s.say("ended in %d ms; /etc/resolv.conf is the site's again:", took.Milliseconds())
+	for line := range strings.Lines(text) {
+		s.say("  %s", strings.TrimSpace(line))
+	}
+	return nil
+}
+
+// verdict reads the capture of everything the device has sent, and shows that
+// the capture was awake by asking for a private name in the open on purpose.
 func (s *story) verdict(ctx context.Context) error {
 	r, err := s.lab.Capture.Report(ctx)
 	if err != nil {
@@ -172,6 +191,17 @@ func (s *story) verdict(ctx context.Context) error {
 	if !r.Clean() {
 		return errors.New("the device has talked in the open")
 	}
+	if _, err := s.lab.Device.Resolve(ctx, lab.PublicDNS, lab.EndpointHost); err != nil {
+		return err
+	}
+	control, err := s.lab.Capture.Report(ctx)
+	if err != nil {
+		return err
+	}
+	if control.Clean() {
+		return errors.New("the capture is blind: it did not count a query made on purpose")
+	}
+	s.say("(and one that was made on purpose just now, to show that they are counted)")
 	fmt.Fprintf(s.out, "\nOK: private path up, tunnel used, link lost and found, 0 packets in the open, in %s\n", since(s.begin))
 	return nil
 }
