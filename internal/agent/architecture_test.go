@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 		"internal/config", "internal/status", "internal/clock", "internal/control",
 		"internal/vpn", "internal/resolver", "internal/mqtt", "internal/tunnel",
 	},
+	"scripts/testreport": {},
 	// The daemon's commands, the root helper (resolver) and the built-in proxy.
 	"cmd/edgeagent": {
 		"internal/config", "internal/status", "internal/control", "internal/agent",

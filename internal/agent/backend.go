@@ -2,11 +2,13 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"edgeagent/internal/config"
 	"edgeagent/internal/control"
 	"edgeagent/internal/status"
+	"edgeagent/internal/tunnel"
 )
 
 // Snapshot implements control.Backend.
@@ -41,7 +43,7 @@ func (p *parts) RestartLink(ctx context.Context, name string) error {
 			return p.link.Restart(ctx)
 		}
 	}
-	return fmt.Errorf("no link %q that runs; %q does", name, p.links[0].Name)
+	return notFoundError{fmt.Errorf("no link %q that runs; %q does", name, p.links[0].Name)}
 }
 
 // Tunnels implements control.Backend.
@@ -57,7 +59,20 @@ func (p *parts) Tunnels() []control.TunnelInfo {
 }
 
 // CloseTunnel implements control.Backend.
-func (p *parts) CloseTunnel(ctx context.Context, id string) error { return p.tunnel.Close(ctx, id) }
+func (p *parts) CloseTunnel(ctx context.Context, id string) error {
+	err := p.tunnel.Close(ctx, id)
+	if unknown, ok := errors.AsType[*tunnel.UnknownError](err); ok {
+		return notFoundError{unknown}
+	}
+	return err
+}
+
+// notFoundError makes an error one that the control API answers with "not
+// found", its words unchanged.
+type notFoundError struct{ error }
+
+// Is implements the protocol of errors.Is.
+func (notFoundError) Is(target error) bool { return target == control.ErrNotFound }
 
 // notify is nil while tunnels are disabled: then nothing is subscribed.
 func (p *parts) notify(cfg config.Config) func(topic string, payload []byte) {

@@ -34,7 +34,7 @@ func TestNotifierTellsSystemd(t *testing.T) {
 		<-done
 		want := []string{
 			"READY=1",
-			"STATUS=link: waiting for the stage before it",
+			"STATUS=link: the link is being brought up",
 			"STATUS=link: the VPN server does not answer (nothing from 203.0.113.10)",
 			"WATCHDOG=1", "WATCHDOG=1",
 			"STATUS=ok",

@@ -20,8 +20,8 @@ type Board struct {
 	changed chan struct{}
 }
 
-// NewBoard returns a Board on which every stage is waiting. The order of
-// stages is the order of the path.
+// NewBoard returns a Board on which the first stage is starting and the others
+// wait for it. The order of stages is the order of the path.
 func NewBoard(device, version string, stages ...string) *Board {
 	now := time.Now()
 	b := &Board{
@@ -31,9 +31,12 @@ func NewBoard(device, version string, stages ...string) *Board {
 	}
 	for _, name := range stages {
 		b.stages[name] = &Condition{
-			Stage: name, State: Waiting, Reason: ReasonWaiting, Since: now, Facts: Facts{},
+			Stage: name, State: Waiting, Reason: ReasonWaiting, Detail: "for " + stages[0], Since: now, Facts: Facts{},
 		}
 	}
+	first := b.stages[stages[0]]
+	first.State, first.Reason, first.Detail = Starting, ReasonConnecting, ""
+	b.updateWhole()
 	return b
 }
 
