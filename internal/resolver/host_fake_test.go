@@ -163,14 +163,6 @@ func originals() map[string]func(testing.TB, *hostRig) {
 
 const stubAddr = "127.0.0.153"
 
-func addrPorts(addrs ...string) []netip.AddrPort {
-	var out []netip.AddrPort
-	for _, a := range addrs {
-		out = append(out, netip.AddrPortFrom(netip.MustParseAddr(a), dnsPort))
-	}
-	return out
-}
-
 // netip53 is the stub's usual address with another port.
 func netip53(port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr(stubAddr), port)
