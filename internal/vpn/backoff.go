@@ -25,6 +25,8 @@ func (b *backoff) next() time.Duration {
 	return rand.N(ceiling) + 1
 }
 
+// reset makes the next pause a first one again: something has changed that
+// promises success.
 func (b *backoff) reset() { b.tries = 0 }
 
 // jitter spreads d by a fifth to both sides.

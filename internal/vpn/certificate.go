@@ -66,11 +66,14 @@ func (p *profile) checkKey(certPEM, keyPEM []byte) *cause {
 	return nil
 }
 
+// encrypted knows both ways of PEM to protect a key: PKCS #8 and the older
+// header (RFC 1421).
 func encrypted(keyPEM []byte) bool {
 	block, _ := pem.Decode(keyPEM)
 	return block != nil && (block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"))
 }
 
+// read returns the PEM text, from wherever it is.
 func (c credential) read() ([]byte, error) {
 	if c.file != "" {
 		return os.ReadFile(c.file)
@@ -93,6 +96,7 @@ func leaf(text []byte) (*x509.Certificate, error) {
 	}
 }
 
+// files returns the names that are not empty.
 func files(names ...string) []string {
 	var out []string
 	for _, n := range names {

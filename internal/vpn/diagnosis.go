@@ -167,6 +167,8 @@ func pushedByServer(text string) *cause {
 	return nil
 }
 
+// authFailed is the verdict on AUTH_FAILED. The server's own words, if any,
+// are the best hint there is; those that only ask for patience are no refusal.
 func authFailed(message string) cause {
 	c := cause{status.ReasonAuthFailed, "the VPN server refuses this device", "", slow}
 	// "TEMP[...]:text" is the server's word for "not now".
@@ -179,6 +181,8 @@ func authFailed(message string) cause {
 	return c
 }
 
+// halt is the verdict on a server that sends this client away. It is less final
+// than a refusal: an administrator may have cleared all sessions.
 func halt(message string) cause {
 	c := cause{status.ReasonServerHalt, "the VPN server told this device to stop", "", halted}
 	if message != "" {

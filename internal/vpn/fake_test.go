@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -59,7 +58,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 		Recovery:   d.Recovery,
 		RuntimeDir: t.TempDir(),
 		Lookup:     w.lookup, ProbePath: w.probe, Alive: w.lastAlive,
-		Clock: gate, Log: slog.New(slog.DiscardHandler),
+		Clock: gate, Log: discard,
 	}
 	for _, c := range change {
 		c(&o)
@@ -160,6 +159,14 @@ func (w *world) expect(s status.State, r status.Reason, part string) {
 	if u.State != s || u.Reason != r || !strings.Contains(u.Detail, part) {
 		w.t.Fatalf("at %v: %s %s %q, want %s %s ...%q", time.Since(w.began), u.State, u.Reason, u.Detail, s, r, part)
 	}
+}
+
+// counts returns how many reports and probes there were so far.
+func (w *world) counts() (reports, probes int) {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.reports), len(w.probes)
 }
 
 // trail returns state and reason of the reports, repetitions left out.
@@ -348,12 +355,14 @@ func (p *fakeProcess) count() {
 	for {
 		select {
 		case <-t.C:
+			var in uint64
 			p.e.set(func(e *fakeEngine) {
 				if !e.mute {
 					e.in += 200
 				}
+				in = e.in
 			})
-			p.say(fmt.Sprintf(">BYTECOUNT:%d,1000", p.e.in))
+			p.say(fmt.Sprintf(">BYTECOUNT:%d,1000", in))
 		case <-p.gone:
 			return
 		}
@@ -410,82 +419,4 @@ func (e *fakeEngine) nextIndex(address string) int {
 	defer e.mu.Unlock()
 	e.index++
 	return 10 + e.index
-}
-
-// fakeKernel is a network in memory.
-type fakeKernel struct {
-	mu     sync.Mutex
-	v      view
-	events chan struct{}
-}
-
-func newFakeKernel() *fakeKernel {
-	eth := device{name: "eth0", index: 2, mtu: 1500, up: true, addresses: []netip.Prefix{netip.MustParsePrefix("192.168.50.10/24")}}
-	return &fakeKernel{events: make(chan struct{}, 1), v: view{
-		links: []device{{name: "lo", index: 1, up: true, loopback: true}, eth},
-		routes: []route{
-			{dst: netip.MustParsePrefix("0.0.0.0/0"), index: 2, gateway: netip.MustParseAddr("192.168.50.1"), metric: 100},
-			{dst: netip.MustParsePrefix("192.168.50.0/24"), index: 2, metric: 100},
-		},
-	}}
-}
-
-func (k *fakeKernel) Watch(context.Context) (<-chan struct{}, error) { return k.events, nil }
-
-func (k *fakeKernel) View() (view, error) { return k.view(), nil }
-
-func (k *fakeKernel) view() view {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return view{links: slices.Clone(k.v.links), routes: slices.Clone(k.v.routes)}
-}
-
-// change edits the network and tells those who watch it.
-func (k *fakeKernel) change(f func(v *view)) {
-	k.mu.Lock()
-	f(&k.v)
-	k.mu.Unlock()
-	select {
-	case k.events <- struct{}{}:
-	default:
-	}
-}
-
-func (k *fakeKernel) makeTun(address string, index int) {
-	k.change(func(v *view) {
-		if _, ok := v.link(index); ok {
-			return
-		}
-		removeLinks(v, "tun0")
-		v.links = append(v.links, device{name: "tun0", index: index, mtu: 1500, up: true, addresses: []netip.Prefix{netip.MustParsePrefix(address + "/22")}})
-	})
-}
-
-func (k *fakeKernel) removeTun() { k.change(func(v *view) { removeLinks(v, "tun0") }) }
-
-func removeLinks(v *view, name string) {
-	for _, l := range v.links {
-		if l.name == name {
-			v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return r.index == l.index })
-		}
-	}
-	v.links = slices.DeleteFunc(v.links, func(l device) bool { return l.name == name })
-}
-
-func (k *fakeKernel) Change(remove, add []route) error {
-	k.change(func(v *view) {
-		v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return slices.Contains(remove, r) })
-		v.routes = append(v.routes, add...)
-	})
-	return nil
-}
-
-func (k *fakeKernel) Leaves(addr netip.Addr) (int, error) {
-	best := route{index: 0}
-	for i, r := range k.view().routes {
-		if r.dst.Contains(addr) && (i == 0 || r.dst.Bits() > best.dst.Bits() || best.index == 0 || r.dst.Bits() == best.dst.Bits() && r.metric < best.metric) {
-			best = r
-		}
-	}
-	return best.index, nil
 }

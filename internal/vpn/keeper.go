@@ -31,53 +31,79 @@ type keeper struct {
 	log    *slog.Logger
 	report status.Report
 
-	phase   phase
-	proc    process
-	asked   bool // its end was asked for, to start another at once
-	fresh   bool // it has not been released yet
-	ordered bool // the agent ordered the reconnect that is going on
-	killed  bool // by the agent, when it did not end otherwise
-	mgmt    *management
-	prof    *profile
-	id      identity
+	// The process, and what was told to it.
+	phase phase
+	proc  process
+	mgmt  *management
+	// asked: its end was asked for, to start another at once.
+	asked bool
+	// fresh: it has not been released yet, so its words are on its output only.
+	fresh bool
+	// ordered: the agent ordered the reconnect that is going on.
+	ordered bool
+	// killed by the agent, as it did not end otherwise.
+	killed bool
+	// verdict is why a process is ended that shall not come back at once.
+	verdict *cause
 
+	// The user's file and certificate, as they were at the last start.
+	prof *profile
+	id   identity
+	// expired is what is wrong with the certificate in use.
+	expired *cause
+	// stamps are of the files, when they were refused.
+	stamps string
+
+	// The attempt or connection that goes on.
 	attempt attempt
 	push    pushed
-	cause   *cause    // why the path is not there; nil: it is, or nothing is known
-	blamed  time.Time // when that was last seen
-	verdict *cause    // why a process is ended that shall not come back at once
+	// pending is the query that OpenVPN waits on.
+	pending remote
 	servers servers
-	pending remote // the query that OpenVPN waits on
-	rejects int    // handshakes in a row that died after our certificate
+	// rejects are handshakes in a row that died after our certificate.
+	rejects int
 
-	device  device    // of the link, while connected
-	path    *Path     // of the connection; usable once health says so
-	since   time.Time // when it was proved
-	expired *cause    // what is wrong with the certificate in use
-	stamps  string    // of the files, when they were refused
-	net     view
-	target  netip.Addr // the VPN server's address, tried last
-	up      hop        // the way to it
-	origin  hop        // the way by which the connection was made
+	// cause is why the path is not there; nil: it is, or nothing is known.
+	cause *cause
+	// blamed is when that was last seen.
+	blamed time.Time
+
+	// The path of the connection; it is usable once health says so.
+	path   *Path
+	device device
+	// since is when it was proved.
+	since   time.Time
 	routing routing
 
-	health   health
-	ladder   ladder
-	soft     ladder // the one rung for a silent resolver
-	timers   timers
-	starts   backoff
-	connects backoff
-	lookups  backoff
+	// The network around it.
+	net view
+	// target is the VPN server's address that was tried last, up the way to it,
+	// origin the way by which the connection was made.
+	target     netip.Addr
+	up, origin hop
 
-	in, out uint64 // bytes
+	health health
+	ladder ladder
+	// soft is the one rung for a silent resolver.
+	soft   ladder
+	timers timers
+	// starts, connects and lookups pace processes, connections and lookups.
+	starts, connects, lookups backoff
+
+	// Figures for the facts.
+	in, out uint64
 	rtt     time.Duration
 	shown   shown
-	over    error // ends the run
 
+	// over ends the run.
+	over error
+
+	// What runs beside the loop sends its outcome here.
 	dialed chan dialed
 	probed chan probed
 	looked chan found
-	events <-chan struct{} // from the kernel
+	// events are the kernel's.
+	events <-chan struct{}
 }
 
 // dialed is the outcome of reaching a process's management socket.
@@ -98,6 +124,7 @@ type probed struct {
 // errStartOver is the last rung of the ladder.
 var errStartOver = errors.New("starting over: nothing gentler brought the path back")
 
+// newKeeper returns the state of a run before its first event.
 func newKeeper(ctx context.Context, o *OpenVPN, report status.Report) *keeper {
 	rungs := openVPNRungs(o.opts.Recovery)
 	return &keeper{

@@ -177,6 +177,8 @@ func (k *keeper) found(now time.Time, f found) {
 	k.dial(addr, fmt.Sprintf("MOD %s %s", addr, k.pending.port))
 }
 
+// nameless says why a lookup failed: without a way out no name resolves, and
+// a technician should look at the cable, not at the DNS.
 func (k *keeper) nameless(err error) cause {
 	if !k.up.ok() {
 		return cause{status.ReasonNoUplink, "this device has no way out: no network with a route", "", fast}
@@ -184,9 +186,14 @@ func (k *keeper) nameless(err error) cause {
 	return cause{status.ReasonNoName, fmt.Sprintf("the VPN server's name does not resolve: %v", err), "", fast}
 }
 
+// dial answers the query. In a full tunnel the route that keeps this address on
+// the uplink comes first: the one of the address before does not cover it.
 func (k *keeper) dial(addr netip.Addr, answer string) {
 	k.attempt.server = parseAddrPort(addr.String(), k.pending.port)
 	k.pending = remote{}
+	if v, err := k.o.kernel.View(); err == nil {
+		k.net = v
+	}
 	k.target, k.up = addr, k.net.uplink(addr, k.device.index)
 	if r, needed := serverRoute(k.net.ours(), addr, k.up); needed {
 		if err := k.o.kernel.Change(nil, []route{r}); err != nil {

@@ -19,8 +19,10 @@ type routing struct {
 	repairs  []time.Time // of the last hour
 }
 
+// newRouting is of a run that nobody has asked for routes yet.
 func newRouting() routing { return routing{forced: map[netip.Addr]bool{}} }
 
+// need notes addresses; they stay until the end of the run.
 func (r *routing) need(addrs []netip.Addr) { r.hosts = appendNew(r.hosts, addrs...) }
 
 // connected takes in that OpenVPN has a connection: a new one, or news of the
@@ -34,7 +36,7 @@ func (k *keeper) connected(now time.Time, s stateLine) {
 	k.push.servers = appendNew(k.push.servers, k.prof.servers...)
 	if k.path == nil {
 		k.log.Info("OpenVPN connected", "server", s.remote, "address", s.local, "dns", k.push.servers)
-		k.warnPing()
+		k.tellPushed()
 	}
 	k.confirmClock(now)
 	k.attach(now, s.local)
@@ -47,7 +49,19 @@ func (k *keeper) confirmClock(now time.Time) {
 	}
 }
 
-func (k *keeper) warnPing() {
+// tellPushed logs what the server wants and does not get. Pushed ranges are
+// not followed at all: inside the configured ones they add nothing, and a VPC
+// that suddenly claims another range must not take it from the site's network.
+func (k *keeper) tellPushed() {
+	if len(k.push.routes) > 0 {
+		k.log.Info("pushed routes are not followed, only the configured ones", "routes", k.push.routes)
+	}
+	switch full := k.o.opts.Link.FullTunnel; {
+	case k.push.redirect && !full:
+		k.log.Info("the server wants all traffic; full_tunnel is off, so only the VPC's goes through it")
+	case !k.push.redirect && full:
+		k.log.Warn("full_tunnel is on, but the server does not offer it; only the VPC's traffic goes through it")
+	}
 	if p := k.push.ping; k.o.opts.Link.Metered && p > 0 && p < chattyPing {
 		k.log.Warn("the server pushes frequent pings on a metered link", "ping", p,
 			"costs", fmt.Sprintf("about %d MB a month", int(352*time.Second/p)))
@@ -92,6 +106,8 @@ func (k *keeper) resolvers() []netip.Addr {
 	return slices.Clone(k.push.servers)
 }
 
+// samePath compares what dependants hold on to. A new index is a new device,
+// whatever its name: sockets bound to the old one are dead.
 func samePath(a, b Path) bool {
 	return a.Device == b.Device && a.Index == b.Index && a.Address == b.Address && slices.Equal(a.Servers, b.Servers)
 }
@@ -260,9 +276,11 @@ func (k *keeper) route() error {
 	return err
 }
 
+// apply makes the kernel's routes those of the plan. Only the difference is
+// touched: a route that is replaced by itself would be gone for a moment.
 func (k *keeper) apply(v view) error {
 	w := wanted{
-		ranges: k.o.opts.Link.Routes, full: k.o.opts.Link.FullTunnel,
+		ranges: k.o.opts.Link.Routes, full: k.o.opts.Link.FullTunnel && k.push.redirect,
 		hosts: k.hosts(), forced: k.routing.forced, server: k.attempt.server.Addr(),
 	}
 	want, withheld := w.plan(v, k.device, k.up)

@@ -44,6 +44,8 @@ func (k *keeper) start(now time.Time) {
 	}()
 }
 
+// cannotStart says why there is no process. A package that is being upgraded
+// is back in a moment: a missing program is looked for again soon.
 func cannotStart(err error) cause {
 	if errors.Is(err, exec.ErrNotFound) {
 		return cause{status.ReasonProcessExited, "the program openvpn is not installed", "Install it: apt install openvpn.", recheck}
@@ -104,6 +106,9 @@ func (k *keeper) reached(d dialed) {
 			d.conn.Close()
 		}
 		return
+	}
+	if errors.Is(d.err, errGone) {
+		return // its exit, which says why, is on the way
 	}
 	if d.err != nil {
 		k.unreachable(now, d.err)
@@ -196,6 +201,7 @@ func (k *keeper) exits() <-chan exit {
 	return k.proc.Exited()
 }
 
+// messages is the management connection's side of exits.
 func (k *keeper) messages() <-chan message {
 	if k.mgmt == nil {
 		return nil
@@ -258,7 +264,7 @@ func (k *keeper) exitCause(pid int, x exit) cause {
 			break
 		}
 		if problem, ok := optionsError(text); ok {
-			return cause{status.ReasonBadConfig, problem, "Correct that line of the OpenVPN file, or download it again.", recheck}
+			return cause{status.ReasonBadConfig, problem, "Correct that line of the OpenVPN file, or download it again.", slow}
 		}
 		if c := k.attempt.diagnose(afterTime(text)); c != nil {
 			return *c
@@ -320,6 +326,7 @@ func (k *keeper) stop() {
 	}
 }
 
+// gone waits for the end of the process, at most limit.
 func (k *keeper) gone(limit time.Duration) bool {
 	t := time.NewTimer(limit)
 	defer t.Stop()

@@ -61,8 +61,10 @@ func (k *keeper) update() status.Update {
 	return u
 }
 
+// name begins each detail: with several links it must be clear which speaks.
 func (k *keeper) name() string { return k.o.opts.Link.Name + " (openvpn)" }
 
+// describeUp tells a path that carries, and what is about to go wrong with it.
 func (k *keeper) describeUp(u *status.Update) {
 	u.State, u.Reason = status.OK, status.ReasonConnected
 	u.Detail = fmt.Sprintf("%s on %s, %s to %s", k.name(), k.path.Device, k.path.Address.Addr(), k.attempt.server.Addr())
@@ -80,6 +82,9 @@ func (k *keeper) describeUp(u *status.Update) {
 	}
 }
 
+// describeDown tells the cause first, then what clears others of suspicion, what
+// is being done and what comes next. Times are absolute: the text then changes
+// only when something has happened.
 func (k *keeper) describeDown(u *status.Update) {
 	u.State, u.Reason, u.Hint = status.Down, k.cause.reason, k.cause.hint
 	parts := []string{k.name() + ": " + k.cause.text}
@@ -152,6 +157,7 @@ func (k *keeper) facts() status.Facts {
 	return f
 }
 
+// pathFacts adds what is only known of a connection.
 func (k *keeper) pathFacts(f status.Facts) {
 	f["device"], f["address"], f["mtu"] = k.path.Device, k.path.Address.String(), k.device.mtu
 	f["servers"] = texts(k.path.Servers)
@@ -173,6 +179,7 @@ func (k *keeper) pathFacts(f status.Facts) {
 	}
 }
 
+// texts renders a list for JSON; it is never null.
 func texts[T fmt.Stringer](list []T) []string {
 	out := make([]string, 0, len(list))
 	for _, v := range list {
@@ -181,6 +188,7 @@ func texts[T fmt.Stringer](list []T) []string {
 	return out
 }
 
+// join renders a list for people.
 func join[T fmt.Stringer](list []T) string { return strings.Join(texts(list), ", ") }
 
 // maxDetail keeps what a server pushes from filling the screen.

@@ -216,14 +216,15 @@ func TestIdleLinkSleeps(t *testing.T) {
 		w := newWorld(t)
 		w.start()
 		time.Sleep(10 * time.Minute)
-		before := len(w.reports)
+		before, _ := w.counts()
 		time.Sleep(time.Hour)
+		reports, probes := w.counts()
 		// One for each time the counters may be told.
-		if n := len(w.reports) - before; n > int(time.Hour/factsEvery)+1 {
+		if n := reports - before; n > int(time.Hour/factsEvery)+1 {
 			t.Errorf("%d reports in an idle hour", n)
 		}
-		if n := len(w.probes); n > 75 {
-			t.Errorf("%d probes in 70 minutes", n)
+		if probes > 75 {
+			t.Errorf("%d probes in 70 minutes", probes)
 		}
 	})
 }
@@ -238,7 +239,7 @@ func TestTrafficMakesProbesUnnecessary(t *testing.T) {
 			w.alive = time.Now()
 			w.mu.Unlock()
 		}
-		if n := len(w.probes); n != 1 {
+		if _, n := w.counts(); n != 1 {
 			t.Errorf("%d probes beside live traffic", n)
 		}
 	})
@@ -249,7 +250,7 @@ func TestMeteredLinkWithChattyServer(t *testing.T) {
 		w := newWorld(t, func(o *Options) { o.Link.Metered = true })
 		w.start()
 		time.Sleep(time.Hour)
-		if n := len(w.probes); n > int(time.Hour/meteredProbe)+1 {
+		if _, n := w.counts(); n > int(time.Hour/meteredProbe)+1 {
 			t.Errorf("%d probes in an hour", n)
 		}
 	})

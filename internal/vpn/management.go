@@ -25,6 +25,8 @@ func newManagement(ctx context.Context, conn net.Conn) *management {
 	return m
 }
 
+// read parses lines as they come. Lines arrive split and several at once; a
+// line longer than maxLine ends the connection, as nothing after it can be trusted.
 func (m *management) read(ctx context.Context) {
 	defer close(m.in)
 	stop := context.AfterFunc(ctx, func() { m.conn.Close() })
@@ -52,7 +54,12 @@ func (m *management) send(command string) error {
 	return nil
 }
 
+// close ends the connection. OpenVPN goes on without it (there is no
+// management-signal in its options) and would wait at its next hold.
 func (m *management) close() { m.conn.Close() }
+
+// errGone is returned for a process that ended before it listened.
+var errGone = errors.New("OpenVPN ended before it listened")
 
 // dialSocket connects to OpenVPN's socket, which appears a few milliseconds
 // after the process: it tries until ctx ends or the process does.
@@ -69,7 +76,7 @@ func dialSocket(ctx context.Context, socket string, gone <-chan struct{}) (net.C
 		select {
 		case <-retry.C:
 		case <-gone:
-			return nil, errors.New("OpenVPN ended before it listened")
+			return nil, errGone
 		case <-ctx.Done():
 			return nil, fmt.Errorf("connecting to OpenVPN: %w", err)
 		}

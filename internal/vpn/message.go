@@ -90,6 +90,7 @@ func parseState(s string) stateLine {
 	return stateLine{name: f[1], why: f[2], local: local, remote: parseAddrPort(f[4], f[5])}
 }
 
+// parseAddrPort returns the zero value for what is no address with a port.
 func parseAddrPort(host, port string) netip.AddrPort {
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
@@ -111,6 +112,7 @@ func logText(s string) string {
 	return f[2]
 }
 
+// parseCount reads "in,out". What is no number counts as none.
 func parseCount(s string) (in, out uint64) {
 	a, b, _ := strings.Cut(s, ",")
 	in, _ = strconv.ParseUint(a, 10, 64)
@@ -118,6 +120,7 @@ func parseCount(s string) (in, out uint64) {
 	return in, out
 }
 
+// parseRemote reads "host,port,protocol".
 func parseRemote(s string) remote {
 	f := strings.SplitN(s, ",", 3)
 	for len(f) < 3 {

@@ -2,7 +2,6 @@ package vpn
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -102,7 +101,7 @@ func lonely(t *testing.T) (*keeper, *[]status.Update) {
 	kernel := newFakeKernel()
 	kernel.makeTun("10.100.0.2", 11)
 	o := newOpenVPN(Options{
-		Link: config.Link{Name: "vpn"}, Probe: config.Default().Probe, Recovery: config.Default().Recovery, Clock: gate, Log: slog.New(slog.DiscardHandler),
+		Link: config.Link{Name: "vpn"}, Probe: config.Default().Probe, Recovery: config.Default().Recovery, Clock: gate, Log: discard,
 		Alive:  func() time.Time { return time.Time{} },
 		Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, nil },
 		ProbePath: func(context.Context, Path) (time.Duration, error) {

@@ -15,11 +15,11 @@ import (
 // linux is the kernel that this program runs on.
 type linux struct{}
 
-// watched are the netlink groups that tell of links, addresses and routes.
+// watched are the netlink groups that tell of links, addresses, routes and rules.
 var watched = []uint{
 	unix.RTNLGRP_LINK,
-	unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE,
-	unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV6_ROUTE,
+	unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV4_RULE,
+	unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV6_RULE,
 }
 
 // Watch's channel holds one event: what changed is read from View, so that a
@@ -34,8 +34,12 @@ func (linux) Watch(ctx context.Context) (<-chan struct{}, error) {
 	go func() {
 		for {
 			_, _, err := socket.Receive()
-			if err != nil && !errors.Is(err, unix.ENOBUFS) {
-				return // closed
+			if ctx.Err() != nil {
+				return
+			}
+			var errno unix.Errno
+			if errors.As(err, &errno) && errno != unix.ENOBUFS && errno != unix.EINTR {
+				return // the socket itself is broken
 			}
 			select {
 			case changed <- struct{}{}:
@@ -46,6 +50,8 @@ func (linux) Watch(ctx context.Context) (<-chan struct{}, error) {
 	return changed, nil
 }
 
+// View takes three dumps. They are not of one moment, but a change between
+// them is an event, and leads to another View.
 func (linux) View() (view, error) {
 	links, err := dump(netlink.LinkList)
 	if err != nil {
@@ -82,10 +88,12 @@ func dump[T any](list func() ([]T, error)) ([]T, error) {
 	return out, err
 }
 
+// mainRoutes lists both families. The agent adds to the main table only.
 func mainRoutes() ([]netlink.Route, error) {
 	return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 }
 
+// newDevice takes from a link what the link stage looks at.
 func newDevice(a *netlink.LinkAttrs, addrs []netlink.Addr) device {
 	d := device{
 		name: a.Name, index: a.Index, mtu: a.MTU,
@@ -101,6 +109,7 @@ func newDevice(a *netlink.LinkAttrs, addrs []netlink.Addr) device {
 	return d
 }
 
+// prefix keeps the host part: of an address, not of a network, it is the point.
 func prefix(n *net.IPNet) netip.Prefix {
 	addr, _ := netip.AddrFromSlice(n.IP)
 	bits, _ := n.Mask.Size()
@@ -129,6 +138,7 @@ func newRoutes(r netlink.Route) []route {
 	return out
 }
 
+// address returns the invalid address for none.
 func address(ip net.IP) netip.Addr {
 	addr, ok := netip.AddrFromSlice(ip)
 	if !ok {
@@ -137,6 +147,7 @@ func address(ip net.IP) netip.Addr {
 	return addr.Unmap()
 }
 
+// Change does what it can and returns all that failed.
 func (linux) Change(remove, add []route) error {
 	var errs []error
 	for _, r := range remove {
@@ -159,6 +170,7 @@ func (linux) Change(remove, add []route) error {
 	return errors.Join(errs...)
 }
 
+// netlink puts a route into the library's terms.
 func (r route) netlink() *netlink.Route {
 	n := &netlink.Route{
 		Dst:       &net.IPNet{IP: r.dst.Addr().AsSlice(), Mask: net.CIDRMask(r.dst.Bits(), r.dst.Addr().BitLen())},
@@ -174,6 +186,7 @@ func (r route) netlink() *netlink.Route {
 	return n
 }
 
+// Leaves asks with RTM_GETROUTE: rules and other tables have their say.
 func (linux) Leaves(addr netip.Addr) (int, error) {
 	routes, err := netlink.RouteGet(addr.AsSlice())
 	if err != nil {

@@ -5,11 +5,39 @@
 // the routes, and when to try again. The link is up when OpenVPN is connected
 // and something in the VPC has answered through the tun device.
 //
+// # How it is built
+//
 // One goroutine, the keeper, owns all state of a run. What comes from outside
 // (management lines, the process's end, netlink, probes, lookups, requests)
 // reaches it as events; what it must not forget are named timers. The parts
 // that decide keep no clock and do no I/O: parsing, diagnosis, health, ladder,
 // route plan.
+//
+// # Up and down
+//
+// CONNECTED is not up, and the device's existence proves nothing: it stays
+// through ping-restart and through every wait for a handshake. A probe must
+// have been answered. Down is what OpenVPN says (RECONNECTING, EXITING), what
+// the kernel says (device, address, uplink), or what probes say once the
+// server's pings have stayed out too. Probes that fail while bytes arrive are
+// the VPC resolver's fault and are left to the stage "dns"; the link is made
+// anew once, in case it was the other direction that is broken.
+//
+// Any loss, and any change of device, index, address or resolvers, is reported
+// even if the path is back in the same millisecond: what was built on it is dead.
+//
+// # Device and routes
+//
+// The device stays during a reconnect (persist-tun), and so do the routes in
+// it: packets meant for the VPC are lost there, instead of leaving by the
+// uplink in the open. OpenVPN itself sets no route (route-noexec).
+//
+// # Whose process it is
+//
+// OpenVPN is a child in a process group of its own. It is not bound to the
+// agent's life by PDEATHSIG, which watches the thread that forked. A killed
+// agent's OpenVPN waits at its next hold for somebody to release it; the next
+// run finds it by the management socket in its command line and ends it.
 package vpn
 
 import (
@@ -94,6 +122,7 @@ func NewOpenVPN(o Options) (*OpenVPN, error) {
 	return newOpenVPN(o, p, linux{}), nil
 }
 
+// newOpenVPN takes the parts that tests replace.
 func newOpenVPN(o Options, e engine, k kernel) *OpenVPN {
 	return &OpenVPN{opts: o, engine: e, kernel: k, requests: make(chan request)}
 }
@@ -131,6 +160,7 @@ func (o *OpenVPN) Path() (Path, bool) {
 	return *o.path, true
 }
 
+// publish sets what Path returns.
 func (o *OpenVPN) publish(p *Path) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -151,6 +181,8 @@ func (o *OpenVPN) Restart(ctx context.Context) error {
 	return o.ask(ctx, request{restart: true})
 }
 
+// ask hands a request to the run, if there is one, and waits for its answer.
+// The end of the run is an answer as well: nobody waits for ever.
 func (o *OpenVPN) ask(ctx context.Context, r request) error {
 	o.mu.Lock()
 	live := o.live

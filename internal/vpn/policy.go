@@ -5,12 +5,19 @@ import "time"
 // How long the agent waits, and for what. The times of the recovery ladder are
 // in recovery.go; the probe's and the ladder's can be set in the configuration.
 const (
-	dialLimit  = 5 * time.Second         // from the start of OpenVPN to its management socket
-	writeLimit = 2 * time.Second         // for one management command
-	endLimit   = 1200 * time.Millisecond // from SIGTERM to SIGKILL
-	killLimit  = 500 * time.Millisecond  // from SIGKILL to the end, when the agent stops
+	// dialLimit is from the start of OpenVPN to its management socket, which
+	// takes 10 ms on a PC and a second on the oldest Pi.
+	dialLimit = 5 * time.Second
+	// writeLimit is for one management command.
+	writeLimit = 2 * time.Second
 
-	lookupLimit = 10 * time.Second // for one lookup of the server's name
+	// endLimit is from SIGTERM to SIGKILL, killLimit from there to the end: the
+	// stage must be gone 2 s after it was told to.
+	endLimit  = 1200 * time.Millisecond
+	killLimit = 500 * time.Millisecond
+
+	// lookupLimit is for one lookup of the server's name.
+	lookupLimit = 10 * time.Second
 
 	// answerLimit is how long a server may stay silent before the next address
 	// is tried (OpenVPN's server-poll-timeout). Its own 60 s TLS wait would send
@@ -29,29 +36,51 @@ const (
 	// not ping; the regular probes must do then.
 	falseAlarms = 3
 
-	probeSpacing = time.Second     // between two probes of a path in doubt
-	tcpPart      = 5 * time.Second // of a probe's time, for the retry over TCP
-	firstProbes  = 5               // in quick succession, after that suspect_interval
-	meteredProbe = 5 * time.Minute // interval on a metered link
-	chattyPing   = 10 * time.Second
+	// probeSpacing is between the starts of two probes of a path in doubt: an
+	// error that comes at once ("network is unreachable") is not three failures.
+	probeSpacing = time.Second
+	// tcpPart is a probe's time for its second try, over TCP.
+	tcpPart = 5 * time.Second
+	// firstProbes come in quick succession after a connection was made, as the
+	// far side's routes may need a moment; after that suspect_interval holds.
+	firstProbes = 5
+	// meteredProbe is the interval on a link where each probe is paid for.
+	meteredProbe = 5 * time.Minute
+	// chattyPing is worth a warning there: at 1 s pings cost 352 MB a month.
+	chattyPing = 10 * time.Second
 
-	stableAfter   = time.Minute      // up this long, the next failure is a first one again
-	factsEvery    = 30 * time.Second // byte counters are published at most this often
-	precheckEvery = 10 * time.Second // clock, certificate and file, while one of them is wrong
-	inspectEvery  = 50 * time.Millisecond
-	repairLimit   = 10 // routes put back in an hour, before it is slowed down
-	repairPause   = 30 * time.Second
-	certWarning   = 14 * 24 * time.Hour
+	// stableAfter is how long a path must have stood for the next failure to be
+	// a first one again, retried at once.
+	stableAfter = time.Minute
+	// factsEvery is how often byte counters alone are worth a report.
+	factsEvery = 30 * time.Second
+	// precheckEvery is for clock, certificate and file, while one is wrong:
+	// looking again costs the network nothing.
+	precheckEvery = 10 * time.Second
+	// inspectEvery gathers a burst of kernel events: a new device makes a dozen.
+	inspectEvery = 50 * time.Millisecond
+	// repairLimit routes are put back in an hour without delay, then one each
+	// repairPause: somebody else insists, and two who insist would not stop.
+	repairLimit = 10
+	repairPause = 30 * time.Second
+	// certWarning is how long before its end a certificate is worth a warning.
+	certWarning = 14 * 24 * time.Hour
 )
 
 // Pauses between attempts, each with full jitter.
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 const (
+	// A process that dies is a fault of this device: nobody else is bothered.
 	processBase, processMax = 2 * time.Second, 5 * time.Minute
+	// A connection is one packet to a server that may be overloaded; 30 s is
+	// as long as a site should wait after the server is back.
 	connectBase, connectMax = 2 * time.Second, 30 * time.Second
-	lookupBase, lookupMax   = time.Second, 30 * time.Second
-	haltBase                = 30 * time.Second // after the server told this client to stop
-	rejectPause             = 5 * time.Minute  // after a refusal that only a person can lift
+	// A lookup is asked of the site's own DNS server.
+	lookupBase, lookupMax = time.Second, 30 * time.Second
+	// After the server told this client to stop.
+	haltBase = 30 * time.Second
+	// After a refusal that only a person can lift.
+	rejectPause = 5 * time.Minute
 )
 
 // rejectsBeforeSlow is how many handshakes in a row must die after the client's

@@ -53,6 +53,8 @@ type program struct {
 // maxSocketPath is what fits into sockaddr_un besides its zero byte.
 const maxSocketPath = 107
 
+// newProgram names the files after the link, so that several can share the
+// directory.
 func newProgram(l config.Link, runtimeDir string) (*program, error) {
 	base := filepath.Join(runtimeDir, l.Name)
 	p := &program{link: l, config: base + ".conf", socket: base + ".sock", pidFile: base + ".pid"}
@@ -62,6 +64,7 @@ func newProgram(l config.Link, runtimeDir string) (*program, error) {
 	return p, nil
 }
 
+// Clean ends the process first: it would still use the files.
 func (p *program) Clean() error {
 	if err := endLeftover(p.socket); err != nil {
 		return err
@@ -74,6 +77,7 @@ func (p *program) Clean() error {
 	return nil
 }
 
+// Prepare returns the profile even if it has faults: its remotes are right.
 func (p *program) Prepare() (*profile, error) {
 	user, err := readProfile(p.link.Config)
 	if err != nil {
@@ -163,12 +167,17 @@ type child struct {
 	gone   chan struct{} // closed at the end
 }
 
+// PID returns the process id.
 func (c *child) PID() int { return c.cmd.Process.Pid }
 
+// Exited returns the channel that gets the end.
 func (c *child) Exited() <-chan exit { return c.exited }
 
+// Signal does nothing to a process that has ended: os.Process knows, a bare pid
+// would not.
 func (c *child) Signal(sig syscall.Signal) error { return c.cmd.Process.Signal(sig) }
 
+// Dial connects to the management socket once it is there.
 func (c *child) Dial(ctx context.Context) (net.Conn, error) {
 	return dialSocket(ctx, c.socket, c.gone)
 }

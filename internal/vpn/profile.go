@@ -59,6 +59,8 @@ func Remotes(configFile string) ([]string, error) {
 	return p.remotes, nil
 }
 
+// readProfile refuses what cannot be a configuration before reading it: a
+// device or a file of gigabytes would hang or kill the agent.
 func readProfile(file string) (*profile, error) {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -117,6 +119,7 @@ func blockTag(raw string) string {
 	return tag[1 : len(tag)-1]
 }
 
+// block notes the contents of an inline block.
 func (p *profile) block(tag, body string) {
 	switch tag {
 	case "ca":
@@ -203,6 +206,7 @@ func unsuitable(name, first string) string {
 	return ""
 }
 
+// fault notes what cannot work.
 func (p *profile) fault(number int, why string) {
 	p.faults = append(p.faults, line{number, why})
 }
@@ -216,6 +220,8 @@ func (p *profile) err() error {
 	return fmt.Errorf("%w: %s:%d: %s", errConfig, p.file, f.number, f.text)
 }
 
+// remote notes a name that the uplink must resolve. Case and a final dot make
+// no other name.
 func (p *profile) remote(host string) {
 	if _, err := netip.ParseAddr(host); err == nil || host == "" {
 		return
@@ -225,6 +231,7 @@ func (p *profile) remote(host string) {
 	}
 }
 
+// set notes a file; the last of several counts, as for OpenVPN.
 func (c *credential) set(file string) {
 	// "cert [inline]" is the old way to announce a block that follows.
 	if filepath.Base(file) != "[inline]" {
@@ -232,6 +239,7 @@ func (c *credential) set(file string) {
 	}
 }
 
+// resolve makes a name absolute. OpenVPN runs in the same directory.
 func (p *profile) resolve(name string) string {
 	if name == "" || filepath.IsAbs(name) {
 		return name

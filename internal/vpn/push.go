@@ -10,12 +10,11 @@ import (
 
 // pushed is what the server told this client at the last connection.
 type pushed struct {
-	servers     []netip.Addr  // DNS servers, in the order given
-	ping        time.Duration // how often the peers ping; 0: not said
-	pingRestart time.Duration // how long OpenVPN endures silence; 0: not said
-	routes      []string      // pushed ranges, for the log only
-	redirect    bool          // the server wants all traffic
-	more        bool          // a further part of the reply follows
+	servers  []netip.Addr  // DNS servers, in the order given
+	ping     time.Duration // how often the peers ping; 0: not said
+	routes   []string      // pushed ranges, for the log only
+	redirect bool          // the server wants all traffic
+	more     bool          // a further part of the reply follows
 }
 
 // pushPrefix begins the line with the reply. OpenVPN has no management event
@@ -40,6 +39,7 @@ func parsePush(line string, before pushed) (p pushed, ok bool) {
 	return p, true
 }
 
+// add takes in one pushed option, split into words.
 func (p *pushed) add(option []string) {
 	if len(option) == 0 {
 		return
@@ -49,11 +49,9 @@ func (p *pushed) add(option []string) {
 		p.servers = appendNew(p.servers, dnsServers(option)...)
 	case "ping":
 		p.ping = seconds(value)
-	case "ping-restart":
-		p.pingRestart = seconds(value)
 	case "route", "route-ipv6":
 		p.routes = append(p.routes, value)
-	case "redirect-gateway", "redirect-private":
+	case "redirect-gateway":
 		p.redirect = true
 	case "push-continuation":
 		p.more = value == "2"
@@ -103,6 +101,7 @@ func (p *pushed) environment(text string) {
 	}
 }
 
+// seconds returns 0 for what is no plain number.
 func seconds(s string) time.Duration {
 	n, err := strconv.ParseUint(s, 10, 31)
 	if err != nil {
@@ -111,6 +110,8 @@ func seconds(s string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
+// appendNew appends what is not in list yet: the same server may come by the
+// push reply and by the environment.
 func appendNew(list []netip.Addr, more ...netip.Addr) []netip.Addr {
 	for _, a := range more {
 		if !slices.Contains(list, a) {

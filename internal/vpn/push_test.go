@@ -12,7 +12,7 @@ func TestParsePush(t *testing.T) {
 		"dhcp-option DNS 10.0.0.2,dhcp-option DNS 10.0.0.3,dhcp-option DNS 10.0.0.2,dns server 0 address 10.0.0.4:53 2001:db8::53,"+
 		"route 10.0.0.0 255.255.0.0,ping 10,ping-restart 60,echo,route-gateway 10.100.0.1,peer-id 0'", pushed{})
 	want := []netip.Addr{addr("10.0.0.2"), addr("10.0.0.3"), addr("10.0.0.4"), addr("2001:db8::53")}
-	if !ok || !slices.Equal(p.servers, want) || p.ping != 10*time.Second || p.pingRestart != time.Minute ||
+	if !ok || !slices.Equal(p.servers, want) || p.ping != 10*time.Second ||
 		!p.redirect || !slices.Equal(p.routes, []string{"10.0.0.0 255.255.0.0"}) {
 		t.Errorf("%v %+v", ok, p)
 	}

@@ -17,6 +17,7 @@ const (
 	startOver                // the stage from its very beginning
 )
 
+// String is what status shows: words for people.
 func (a action) String() string {
 	return [...]string{"reconnect", "reread the configuration", "new process", "start over"}[a]
 }

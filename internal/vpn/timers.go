@@ -24,6 +24,7 @@ const (
 // timers are the moments the loop waits for. A zero time is none.
 type timers map[timer]time.Time
 
+// set makes at the time of id, or stops it if at is zero.
 func (t timers) set(id timer, at time.Time) {
 	if at.IsZero() {
 		delete(t, id)
@@ -39,6 +40,7 @@ func (t timers) sooner(id timer, at time.Time) {
 	}
 }
 
+// stop forgets timers.
 func (t timers) stop(ids ...timer) {
 	for _, id := range ids {
 		delete(t, id)

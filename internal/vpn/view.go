@@ -56,8 +56,10 @@ type hop struct {
 	source  netip.Addr
 }
 
+// ok reports whether there is a way at all.
 func (h hop) ok() bool { return h.index != 0 }
 
+// String is the way as a technician would say it.
 func (h hop) String() string {
 	switch {
 	case !h.ok():
@@ -80,6 +82,7 @@ func (v view) holder(addr netip.Addr) (device, netip.Prefix, bool) {
 	return device{}, netip.Prefix{}, false
 }
 
+// link returns the device with that index.
 func (v view) link(index int) (device, bool) {
 	i := slices.IndexFunc(v.links, func(l device) bool { return l.index == index })
 	if i < 0 {
@@ -111,6 +114,8 @@ func (v view) uplink(target netip.Addr, except int) hop {
 	return hop{device: l.name, index: l.index, gateway: best.gateway, source: l.source(best)}
 }
 
+// leadsTo reports whether r is a way to target, or a default route if there is
+// no target yet.
 func (r route) leadsTo(target netip.Addr) bool {
 	if !target.IsValid() {
 		return r.dst.Bits() == 0

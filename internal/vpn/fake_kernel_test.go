@@ -1,0 +1,98 @@
+package vpn
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+)
+
+// fakeKernel is a network in memory.
+type fakeKernel struct {
+	mu     sync.Mutex
+	v      view
+	events chan struct{}
+}
+
+func newFakeKernel() *fakeKernel {
+	eth := device{name: "eth0", index: 2, mtu: 1500, up: true, addresses: []netip.Prefix{netip.MustParsePrefix("192.168.50.10/24")}}
+	return &fakeKernel{events: make(chan struct{}, 1), v: view{
+		links: []device{{name: "lo", index: 1, up: true, loopback: true}, eth},
+		routes: []route{
+			{dst: netip.MustParsePrefix("0.0.0.0/0"), index: 2, gateway: netip.MustParseAddr("192.168.50.1"), metric: 100},
+			{dst: netip.MustParsePrefix("192.168.50.0/24"), index: 2, metric: 100},
+		},
+	}}
+}
+
+func (k *fakeKernel) Watch(context.Context) (<-chan struct{}, error) { return k.events, nil }
+
+func (k *fakeKernel) View() (view, error) { return k.view(), nil }
+
+func (k *fakeKernel) view() view {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return view{links: slices.Clone(k.v.links), routes: slices.Clone(k.v.routes)}
+}
+
+// change edits the network and tells those who watch it.
+func (k *fakeKernel) change(f func(v *view)) {
+	k.mu.Lock()
+	f(&k.v)
+	k.mu.Unlock()
+	select {
+	case k.events <- struct{}{}:
+	default:
+	}
+}
+
+func (k *fakeKernel) makeTun(address string, index int) {
+	k.change(func(v *view) {
+		if _, ok := v.link(index); ok {
+			return
+		}
+		removeLinks(v, "tun0")
+		v.links = append(v.links, device{name: "tun0", index: index, mtu: 1500, up: true, addresses: []netip.Prefix{netip.MustParsePrefix(address + "/22")}})
+	})
+}
+
+func (k *fakeKernel) removeTun() { k.change(func(v *view) { removeLinks(v, "tun0") }) }
+
+func removeLinks(v *view, name string) {
+	for _, l := range v.links {
+		if l.name == name {
+			v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return r.index == l.index })
+		}
+	}
+	v.links = slices.DeleteFunc(v.links, func(l device) bool { return l.name == name })
+}
+
+func (k *fakeKernel) Change(remove, add []route) error {
+	k.change(func(v *view) {
+		v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return slices.Contains(remove, r) })
+		v.routes = append(v.routes, add...)
+	})
+	return nil
+}
+
+func (k *fakeKernel) Leaves(addr netip.Addr) (int, error) {
+	best := route{index: 0}
+	for i, r := range k.view().routes {
+		if r.dst.Contains(addr) && (i == 0 || r.dst.Bits() > best.dst.Bits() || best.index == 0 || r.dst.Bits() == best.dst.Bits() && r.metric < best.metric) {
+			best = r
+		}
+	}
+	return best.index, nil
+}
+
+// brokenKernel cannot be watched.
+type brokenKernel struct {
+	*fakeKernel
+	err error
+}
+
+func (k brokenKernel) Watch(context.Context) (<-chan struct{}, error) { return nil, k.err }
+
+// discard is a log for what is not looked at.
+var discard = slog.New(slog.DiscardHandler)

@@ -1,0 +1,68 @@
+package vpn
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+)
+
+// The kernel's own doing: what Change makes is in View, Leaves believes it,
+// and Watch tells of it.
+func TestSystemKernel(t *testing.T) {
+	s := newSite(t)
+	s.ip("-n", s.device, "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
+	s.ip("-n", s.device, "addr", "add", "10.0.77.1/16", "dev", "lan0")
+	for _, l := range []string{"lan0", "lan1"} {
+		s.ip("-n", s.device, "link", "set", l, "up")
+	}
+	s.ip("-n", s.device, "route", "add", "198.51.100.0/24", "nexthop", "via", "192.168.50.1", "nexthop", "via", "10.0.0.9")
+	s.in(s.device, func() error {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		events, err := linux{}.Watch(ctx)
+		if err != nil {
+			return err
+		}
+		v, err := linux{}.View()
+		if err != nil {
+			return err
+		}
+		lan, network, ok := v.holder(addr("10.0.77.1"))
+		if !ok || lan.name != "lan0" || !lan.up || network.String() != "10.0.77.1/16" {
+			t.Errorf("lan0 is %+v, %v", lan, network)
+		}
+		if got := v.uplink(addr("203.0.113.10"), 0); got.String() != "eth0 via 192.168.50.1" || got.source != addr("192.168.50.10") {
+			t.Errorf("uplink %+v", got)
+		}
+		if hops := slices.DeleteFunc(slices.Clone(v.routes), func(r route) bool { return r.dst.String() != "198.51.100.0/24" }); len(hops) != 2 {
+			t.Errorf("a route with two next hops became %v", hops)
+		}
+		host := route{dst: netip.MustParsePrefix("10.9.9.9/32"), index: lan.index, protocol: protocol}
+		server := route{dst: netip.MustParsePrefix("203.0.113.10/32"), index: v.uplink(netip.Addr{}, 0).index, gateway: addr("192.168.50.1"), protocol: protocol}
+		if err := (linux{}).Change(nil, []route{host, server}); err != nil {
+			return err
+		}
+		select {
+		case <-events:
+		case <-time.After(patience):
+			t.Error("no event")
+		}
+		if index, err := (linux{}).Leaves(addr("10.9.9.9")); err != nil || index != lan.index {
+			t.Errorf("leaves by %d, %v", index, err)
+		}
+		if v, err = (linux{}).View(); err != nil || !slices.Contains(v.ours(), host) || !slices.Contains(v.ours(), server) {
+			t.Errorf("ours %v, %v", v.ours(), err)
+		}
+		// What is gone already is no error; a range that somebody else has is.
+		if err := (linux{}).Change([]route{host, server, host}, nil); err != nil {
+			t.Error(err)
+		}
+		taken := route{dst: netip.MustParsePrefix("10.0.0.0/16"), index: lan.index, protocol: protocol}
+		if err := (linux{}).Change(nil, []route{taken}); err == nil {
+			t.Error("the LAN's own route was replaced")
+		}
+		return nil
+	})
+}
