@@ -98,9 +98,9 @@ func (m *Manager) newSession(ctx context.Context, n notification) *session {
 		creds:        credentials{access: n.token, client: randomHex(32)},
 		end:          end,
 		done:         make(chan struct{}),
-		lostAt:       now,
 		shown: Tunnel{
-			ID: m.newID(), Services: n.services, Since: now.UTC().Truncate(time.Second), State: StateConnecting,
+			ID: m.newID(), Services: n.services, Since: now.UTC().Truncate(time.Second),
+			State: StateConnecting, Detail: "looking up " + m.locator.host,
 		},
 	}
 	m.sessions = append(m.sessions, s)

@@ -14,7 +14,7 @@ import (
 // carry runs proxy processes for s, one after the other, until the tunnel is
 // over, and says how it ended.
 func (m *Manager) carry(ctx context.Context, s *session) ending {
-	pause := firstRestartPause
+	pause, before := firstRestartPause, ""
 	for restarts := 0; ; restarts++ {
 		if err := missingProgram(m.o.Tunnel); err != nil {
 			return ending{why: err.Error(), fault: failure(status.ReasonProxyMissing, "%v", err)}
@@ -26,7 +26,7 @@ func (m *Manager) carry(ctx context.Context, s *session) ending {
 		case f != nil:
 			return ending{why: f.detail, fault: f}
 		}
-		e := m.runProxy(ctx, s, p)
+		e := m.runProxy(ctx, s, p, before)
 		if ctx.Err() != nil {
 			return asked(ctx)
 		}
@@ -38,7 +38,7 @@ func (m *Manager) carry(ctx context.Context, s *session) ending {
 		if !sleep(ctx, wait) {
 			return asked(ctx)
 		}
-		pause = min(2*pause, lastRestartPause)
+		pause, before = min(2*pause, lastRestartPause), e.why
 	}
 }
 
@@ -51,11 +51,12 @@ func asked(ctx context.Context) ending {
 	return ending{why: cause.Error()}
 }
 
-// runProxy runs one process.
-func (m *Manager) runProxy(ctx context.Context, s *session, p place) ending {
+// runProxy runs one process; before says how the one before ended.
+func (m *Manager) runProxy(ctx context.Context, s *session, p place, before string) ending {
 	m.mu.Lock()
-	s.begin()
+	s.begin(before)
 	m.mu.Unlock()
+	m.touch()
 	builtin := m.o.Tunnel.Proxy == config.ProxyBuiltin
 	deadline, _ := ctx.Deadline()
 	cmd := newCommand(m.o, s.notification, s.creds, p, time.Until(deadline))
@@ -75,7 +76,7 @@ func (m *Manager) runProxy(ctx context.Context, s *session, p place) ending {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := judge(s, x, builtin)
-	s.disconnected(e.why)
+	s.over(e.why)
 	return e
 }
 

@@ -24,15 +24,16 @@ const (
 // event is one line of JSON from the built-in proxy, or what was understood of
 // an external program's output. Kinds this package does not know are ignored.
 type event struct {
-	Event     string `json:"event"`
-	Address   string `json:"address"`
-	ChannelID string `json:"channel_id"`
-	Service   string `json:"service"`
-	Reason    string `json:"reason"`
-	In        int64  `json:"in"`  // bytes towards the device's services since the start
-	Out       int64  `json:"out"` // bytes from them
-	AfterMS   int64  `json:"after_ms"`
-	Code      int    `json:"code"` // of closed: the exit status
+	Event      string `json:"event"`
+	Address    string `json:"address"`
+	ChannelID  string `json:"channel_id"`
+	Service    string `json:"service"`
+	Connection int64  `json:"connection"`
+	Reason     string `json:"reason"`
+	In         int64  `json:"in"`  // bytes towards the device's services since the start
+	Out        int64  `json:"out"` // bytes from them
+	AfterMS    int64  `json:"after_ms"`
+	Code       int    `json:"code"` // of closed: the exit status
 }
 
 // readEvents hands every event on r to emit until r ends. What is no event is

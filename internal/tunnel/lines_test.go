@@ -74,10 +74,10 @@ func FuzzReadEvents(f *testing.F) {
 	f.Add([]byte("{\"event\":\"stream_closed\"}\n{\"event\":\"connected\"}\n{\"event\":\"closed\",\"code\":10}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s := &session{notification: notification{services: []string{"SSH"}}, creds: credentials{access: secret, client: "c"}}
-		s.begin()
+		s.begin("")
 		readEvents(strings.NewReader(string(data)), s.observe)
 		tun := s.shown
-		if tun.Connections < 0 || tun.BytesIn < 0 || tun.BytesOut < 0 || len(tun.Detail) > 2*maxReason {
+		if tun.Connections < 0 || tun.Connections > maxConnections || tun.BytesIn < 0 || tun.BytesOut < 0 || len(tun.Detail) > 2*maxReason+maxService {
 			t.Errorf("%+v", tun)
 		}
 		for _, r := range s.describe() {

@@ -120,6 +120,26 @@ func TestPlaceSilence(t *testing.T) {
 	})
 }
 
+// While the name is looked up the tunnel says so, which is no fault of the
+// service's.
+func TestStatusOfALookup(t *testing.T) {
+	silent := func(ctx context.Context, _ string) ([]netip.Addr, bool, error) {
+		<-ctx.Done()
+		return nil, false, ctx.Err()
+	}
+	bubble(t, func(o *Options) { o.Resolve = silent }, func(r *rig) {
+		r.notify("S1", "SSH")
+		time.Sleep(lookupWindow - 2*lookupTimeout)
+		if u := r.now(); u.State != status.OK || u.Detail != "SSH, connecting: looking up data.tunneling.iot.ap-northeast-1.amazonaws.com" {
+			t.Errorf("while it is looked up: %+v", u)
+		}
+		time.Sleep(lookupWindow)
+		if u := r.now(); u.State != status.Degraded || u.Reason != status.ReasonNoAnswer || len(r.List()) != 0 {
+			t.Errorf("afterwards: %+v", u)
+		}
+	})
+}
+
 // A link that is gone for a moment is like silence, and an ended context ends it.
 func TestPlaceNeedsDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -96,7 +96,7 @@ func (m *Manager) open() status.Update {
 	var parts []string
 	for _, s := range m.sessions {
 		parts = append(parts, s.describe())
-		if !s.live && s.shown.State != StateClosing && time.Since(s.lostAt) >= connectPatience {
+		if !s.live && !s.lostAt.IsZero() && s.shown.State != StateClosing && time.Since(s.lostAt) >= connectPatience {
 			u.State, u.Reason = status.Degraded, status.ReasonUnreachable
 		}
 	}
@@ -119,7 +119,11 @@ func (s *session) describe() string {
 	case t.State == StateClosing:
 		return name + ", closing"
 	}
-	return fmt.Sprintf("%s, %s, %s in, %s out", name, status.Age(time.Since(t.Since)), size(t.BytesIn), size(t.BytesOut))
+	text := fmt.Sprintf("%s, %s, %s in, %s out", name, status.Age(time.Since(t.Since)), size(t.BytesIn), size(t.BytesOut))
+	if t.Detail != "" {
+		text += " (" + t.Detail + ")"
+	}
+	return text
 }
 
 // publisher reports what changed: a new state at once, figures at most once

@@ -23,7 +23,7 @@ type Tunnel struct {
 	BytesOut    int64     `json:"bytes_out"`   // from them
 	Connections int       `json:"connections"` // open now
 	State       string    `json:"state"`       // one of the State constants
-	Detail      string    `json:"detail"`      // why it is not open, or ""
+	Detail      string    `json:"detail"`      // why it is not open, or which service does not answer, or ""
 }
 
 // session is a tunnel while it lives. What is below the line changes, with
@@ -38,23 +38,43 @@ type session struct {
 	in, out  int64     // bytes of the processes before the present one
 	live     bool      // the present process is connected to the service
 	everLive bool      // a process was
-	lostAt   time.Time // since when it is not connected
+	lostAt   time.Time // since when it is not connected; zero before the first process
 	closed   *event    // what the present process said of its own end
+
+	connections map[connection]int // local ones that stand; two may share a number for a moment
 }
 
-// begin prepares s for a new process, whose figures start at zero.
-func (s *session) begin() {
+// connection names a local connection as events do.
+type connection struct {
+	service string
+	number  int64
+}
+
+// maxConnections bounds what is kept of a process that tells nonsense. The
+// built-in proxy itself takes fewer.
+const maxConnections = 10_000
+
+// begin prepares s for a new process, whose figures start at zero. Until it
+// says more, why tells what became of the one before.
+func (s *session) begin(why string) {
 	s.in, s.out = s.shown.BytesIn, s.shown.BytesOut
 	s.closed = nil
-	s.disconnected(s.shown.Detail) // why the one before ended, until the next says more
+	s.over(why)
+	s.lostAt = time.Now()
 }
 
-// disconnected notes that no data can flow; all connections went with it.
+// over notes that there is no process, and so no connection.
+func (s *session) over(why string) {
+	s.connections, s.shown.Connections = map[connection]int{}, 0
+	s.disconnected(why)
+}
+
+// disconnected notes that no data can flow. Local connections end one by one.
 func (s *session) disconnected(why string) {
 	if s.live {
 		s.lostAt = time.Now()
 	}
-	s.live, s.shown.Connections = false, 0
+	s.live = false
 	if s.shown.State != StateClosing {
 		s.shown.State, s.shown.Detail = StateConnecting, why
 	}
@@ -71,9 +91,9 @@ func (s *session) observe(e event) {
 			s.shown.State, s.shown.Detail = StateOpen, ""
 		}
 	case eventStreamOpened:
-		s.shown.Connections++
+		s.joined(connection{e.Service, e.Connection})
 	case eventStreamClosed:
-		s.shown.Connections = max(0, s.shown.Connections-1)
+		s.parted(connection{e.Service, e.Connection}, e.Reason)
 	case eventBytes:
 		s.shown.BytesIn, s.shown.BytesOut = s.in+max(0, e.In), s.out+max(0, e.Out)
 	case eventRetry:
@@ -81,7 +101,33 @@ func (s *session) observe(e event) {
 		s.disconnected(fmt.Sprintf("%s; again in %s", s.words(e.Reason), status.Age(after)))
 	case eventClosed:
 		s.closed = &e
-		s.shown.Connections = 0
+	}
+}
+
+// joined notes a local connection that stands.
+func (s *session) joined(c connection) {
+	if s.shown.Connections < maxConnections {
+		s.connections[c]++
+		s.shown.Connections++
+	}
+	if s.shown.State == StateOpen {
+		s.shown.Detail = ""
+	}
+}
+
+// parted notes the end of a local connection, or that there never was one: then
+// the service on this device does not answer, which a field tech wants to know.
+func (s *session) parted(c connection, why string) {
+	n := s.connections[c]
+	switch {
+	case n == 0 && s.shown.State == StateOpen:
+		s.shown.Detail = clean(c.service, maxService) + ": " + s.words(why)
+	case n == 1:
+		delete(s.connections, c)
+		s.shown.Connections--
+	case n > 1:
+		s.connections[c]--
+		s.shown.Connections--
 	}
 }
 
