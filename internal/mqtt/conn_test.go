@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,6 +134,27 @@ func TestEveryWriteHasADeadline(t *testing.T) {
 			far.Close()
 		}
 	})
+}
+
+// resetConn is a TLS connection whose far side has sent an alert and reset it.
+type resetConn struct{ net.Conn }
+
+func (resetConn) SetWriteDeadline(time.Time) error { return nil }
+func (resetConn) SetReadDeadline(time.Time) error  { return nil }
+func (resetConn) Write([]byte) (int, error)        { return 0, syscall.ECONNRESET }
+func (resetConn) Read([]byte) (int, error) {
+	return 0, &net.OpError{Op: "remote error", Err: errors.New("tls: expired certificate")}
+}
+
+func TestAlertIsFoundBehindAFailedConnect(t *testing.T) {
+	c := newConn(resetConn{}, nil, 0)
+	if _, err := c.Write([]byte{typeConnect, 0}); alertIn(err) != "expired certificate" {
+		t.Errorf("CONNECT into a reset connection: %v, want the alert", err)
+	}
+	c = newConn(resetConn{}, nil, 0)
+	if _, err := c.Write([]byte{typePingreq, 0}); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("later there is no alert to wait for: %v", err)
+	}
 }
 
 func TestFirstErrorIsKeptUnlessItIsOurOwnClose(t *testing.T) {

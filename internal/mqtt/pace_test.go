@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -91,6 +92,37 @@ func TestQuotaHoldsAcrossRuns(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestQuotaCountsFromTheConnectNotFromTheAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s := scripted(t, closing[*packets.ConnectPacket])
+		r.session.pace.jitter = func(time.Duration) time.Duration { return 0 }
+		slow := sync.OnceFunc(func() { time.Sleep(4 * time.Second) })
+		r.path.dial = func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
+			slow()
+			return s.dial(ctx, a)
+		}
+		stop := r.run()
+		time.Sleep(10 * time.Second)
+		if got := gaps(s.connectTimes()); slices.Min(got) < connectGap {
+			t.Errorf("CONNECTs %v apart", got)
+		}
+		stop()
+	})
+}
+
+func TestSessionThatLivedForgetsTheFailures(t *testing.T) {
+	p := newPace()
+	p.jitter = all
+	for range 5 {
+		p.failed(&fault{}, 0)
+	}
+	p.failed(&fault{}, livedFor)
+	p.failed(&fault{}, 0)
+	if p.pause != 2*backoffMin {
+		t.Errorf("pause %v after the second failure since a session that lived", p.pause)
+	}
 }
 
 func TestNewRunForgetsTheBackoff(t *testing.T) {

@@ -240,3 +240,12 @@ func TestString(t *testing.T) {
 		t.Errorf("the stage is called %q", s)
 	}
 }
+
+func TestPahoDoesNothingByItself(t *testing.T) {
+	r := newRig(t, newCerts(t), newPath("127.0.0.1:1"))
+	o := r.session.clientOptions(&live{s: r.session})
+	if o.ProtocolVersion != 4 || o.AutoReconnect || o.ConnectRetry || o.KeepAlive != 0 || !o.Order || o.Store != nil {
+		t.Errorf("protocol %d, auto reconnect %v, connect retry %v, keepalive %d, order %v, store %v",
+			o.ProtocolVersion, o.AutoReconnect, o.ConnectRetry, o.KeepAlive, o.Order, o.Store)
+	}
+}
