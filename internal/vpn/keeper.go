@@ -232,6 +232,7 @@ func (k *keeper) step(now time.Time) {
 		{releaseTimer, k.release},
 		{lookupTimer, func(time.Time) { k.find() }},
 		{inspectTimer, k.inspect},
+		{deviceTimer, k.replaceDeviceless},
 		{silenceTimer, k.health.noticeSilence},
 		{probeTimer, k.startProbe},
 		{ladderTimer, k.climb},

@@ -235,5 +235,6 @@ func (k *keeper) reconnecting(now time.Time, why string) {
 		k.blame(now, c)
 	}
 	k.leave(now)
+	k.timers.stop(deviceTimer)
 	k.phase = connecting
 }

@@ -152,8 +152,9 @@ func (k *keeper) inspect(now time.Time) {
 	}
 }
 
-// deviceStands reports whether the path's device is as it was. OpenVPN does
-// not notice that its device is gone (2.6.14 then burns the CPU): it is replaced.
+// deviceStands reports whether the path's device is as it was. OpenVPN may have
+// closed it itself and be about to say why; if it does not, it has not noticed
+// (2.6.14 then burns the CPU) and is replaced.
 func (k *keeper) deviceStands(now time.Time, v view) bool {
 	what := ""
 	switch dev, ok := v.link(k.path.Index); {
@@ -168,8 +169,17 @@ func (k *keeper) deviceStands(now time.Time, v view) bool {
 	default:
 		return true
 	}
-	k.rest(now, cause{status.ReasonInterfaceMissing, k.path.Device + " " + what, "", fast})
+	k.blame(now, cause{status.ReasonInterfaceMissing, k.path.Device + " " + what, "", fast})
+	k.leave(now)
+	k.timers.set(deviceTimer, now.Add(deviceGrace))
 	return false
+}
+
+// replaceDeviceless ends a process that goes on without its device.
+func (k *keeper) replaceDeviceless(now time.Time) {
+	if k.phase == connected && k.path == nil {
+		k.rest(now, *k.cause)
+	}
 }
 
 // followUplink reacts to a change of the way to the VPN server.

@@ -170,7 +170,7 @@ func (k *keeper) expectEnd(now time.Time) {
 		k.blame(now, k.endCause())
 	}
 	k.leave(now)
-	k.timers.stop(dialTimer, releaseTimer, lookupTimer)
+	k.timers.stop(dialTimer, releaseTimer, lookupTimer, deviceTimer)
 	if k.phase != ending {
 		k.phase = ending
 		k.timers.set(endTimer, now.Add(endLimit))

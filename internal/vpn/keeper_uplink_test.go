@@ -211,6 +211,36 @@ func TestFightOverARouteIsSlowedDown(t *testing.T) {
 	})
 }
 
+// OpenVPN closes its device and then says why; the kernel's event may be first.
+func TestDeviceThatOpenVPNClosedItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.start()
+		w.expect(status.OK, status.ReasonConnected, "")
+		w.kernel.removeTun()
+		time.Sleep(inspectEvery)
+		w.expect(status.Down, status.ReasonInterfaceMissing, "tun0 vanished")
+		w.engine.current().say(">LOG:1,N,Halt command was pushed by server ('')", ">STATE:1,EXITING,server-pushed-halt,,,,,")
+		synctest.Wait()
+		w.engine.current().end(exit{})
+		w.expect(status.Down, status.ReasonServerHalt, "the VPN server told this device to stop")
+	})
+}
+
+func TestDeviceThatSomebodyRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.start()
+		w.expect(status.OK, status.ReasonConnected, "")
+		w.kernel.removeTun()
+		time.Sleep(inspectEvery + deviceGrace)
+		w.expect(status.OK, status.ReasonConnected, "")
+		if got := w.engine.noted("start"); len(got) != 2 {
+			t.Errorf("starts %v", got)
+		}
+	})
+}
+
 func TestIdleLinkSleeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -59,6 +59,9 @@ const (
 	precheckEvery = 10 * time.Second
 	// inspectEvery gathers a burst of kernel events: a new device makes a dozen.
 	inspectEvery = 50 * time.Millisecond
+	// deviceGrace is for OpenVPN's word on a device that is gone, which comes a
+	// few milliseconds after it closed the device itself.
+	deviceGrace = 200 * time.Millisecond
 	// repairLimit routes are put back in an hour without delay, then one each
 	// repairPause: somebody else insists, and two who insist would not stop.
 	repairLimit = 10

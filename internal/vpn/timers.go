@@ -16,6 +16,7 @@ const (
 	ladderTimer               // take the next rung
 	softTimer                 // reconnect once, for a silent resolver
 	inspectTimer              // look at the network
+	deviceTimer               // the device is gone, and OpenVPN has said nothing
 	watchTimer                // look for changed files, while they are refused
 	certTimer                 // the client certificate ends
 	factsTimer                // publish the byte counters
