@@ -119,11 +119,19 @@ func connack(code byte) string {
 // policy may be behind it, a persistent session is suspected after a while.
 func (s *Session) policyFault(code byte, detail string) *fault {
 	f := &fault{reason: status.ReasonRefused, detail: detail}
-	if code < codeCredentials || !s.o.MQTT.PersistentSession {
+	if code < codeCredentials {
 		return f
 	}
-	s.keep.refused()
-	f.hint = fmt.Sprintf("check iot:Connect for client/%s in the IoT policy and aws:SourceVpce. "+
-		"If the policy forbids persistent sessions, set mqtt.persistent_session: false.", s.o.MQTT.ClientID)
+	var also string
+	if s.o.MQTT.PersistentSession {
+		s.keep.refused()
+		also += " If the policy forbids persistent sessions, set mqtt.persistent_session: false."
+	}
+	if topic := s.o.MQTT.StatusTopic; topic != "" {
+		also += " The policy must allow iot:Publish and iot:RetainPublish on " + topic + ", for the last will."
+	}
+	if also != "" {
+		f.hint = fmt.Sprintf("check iot:Connect for client/%s in the IoT policy and aws:SourceVpce.%s", s.o.MQTT.ClientID, also)
+	}
 	return f
 }

@@ -69,6 +69,15 @@ func TestHintNamesPersistenceOnlyIfItWasAskedFor(t *testing.T) {
 	}
 }
 
+func TestHintNamesTheLastWill(t *testing.T) {
+	r, _ := aws(t, awsiot.Quirks{Publish: []string{"other/#"}}, withStatus)
+	r.run()
+	u := r.down(status.ReasonRefused, "closed right after CONNECT")
+	if !strings.Contains(u.Hint, "iot:RetainPublish on "+statusTopic+", for the last will") {
+		t.Errorf("hint %q", u.Hint)
+	}
+}
+
 func TestSuback0x80IsDegraded(t *testing.T) {
 	r, b := aws(t, awsiot.Quirks{Subscribe: []string{"other/#"}})
 	r.run()
