@@ -23,20 +23,31 @@ type transport func(w dns.ResponseWriter, q *dns.Msg)
 // transport the port is closed to TCP.
 func realServer(t *testing.T, udp, tcp transport) netip.AddrPort {
 	t.Helper()
-	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := pc.LocalAddr().(*net.UDPAddr).AddrPort()
+	pc, l := samePort(t)
 	serveDNS(t, &dns.Server{PacketConn: pc, Handler: handler(udp)})
-	if tcp != nil {
-		l, err := net.Listen("tcp4", addr.String())
+	if tcp == nil {
+		l.Close()
+	} else {
+		serveDNS(t, &dns.Server{Listener: l, Handler: handler(tcp)})
+	}
+	return pc.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// samePort listens on a port that is free for UDP and for TCP.
+func samePort(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for range 100 {
+		pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		serveDNS(t, &dns.Server{Listener: l, Handler: handler(tcp)})
+		if l, err := net.Listen("tcp4", pc.LocalAddr().String()); err == nil {
+			return pc, l
+		}
+		pc.Close()
 	}
-	return addr
+	t.Fatal("no port is free for both UDP and TCP")
+	return nil, nil
 }
 
 func handler(f transport) dns.HandlerFunc {
@@ -132,20 +143,22 @@ func TestExchangeFallsBackToTCP(t *testing.T) {
 }
 
 func TestExchangeTellsWhyThereIsNoAnswer(t *testing.T) {
-	silence := func(dns.ResponseWriter, *dns.Msg) {}
-	closed := realServer(t, silence, nil)
+	mute := func(dns.ResponseWriter, *dns.Msg) {}
+	const short, long = 200 * time.Millisecond, time.Minute // short where silence is waited for
 	for name, tc := range map[string]struct {
-		server netip.AddrPort
-		want   error
+		server   netip.AddrPort
+		udp, tcp time.Duration
+		want     error
 	}{
-		"silent":                 {realServer(t, silence, silence), os.ErrDeadlineExceeded},
-		"silent, TCP refused":    {closed, syscall.ECONNREFUSED},
-		"refused":                {netip.MustParseAddrPort("127.0.0.1:1"), syscall.ECONNREFUSED},
-		"truncated, TCP refused": {realServer(t, truncated, nil), ErrTruncated},
-		"truncated, TCP silent":  {realServer(t, truncated, silence), ErrTruncated},
+		"silent":                 {realServer(t, mute, mute), short, short, os.ErrDeadlineExceeded},
+		"silent, TCP refused":    {realServer(t, mute, nil), short, long, syscall.ECONNREFUSED},
+		"refused":                {netip.MustParseAddrPort("127.0.0.1:1"), long, long, syscall.ECONNREFUSED},
+		"truncated, TCP refused": {realServer(t, truncated, nil), long, long, ErrTruncated},
+		"truncated, TCP silent":  {realServer(t, truncated, mute), long, short, ErrTruncated},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := soon().Exchange(t.Context(), aQuery(), tc.server, "")
+			client := &Client{UDPTimeout: tc.udp, TCPTimeout: tc.tcp}
+			r, err := client.Exchange(t.Context(), aQuery(), tc.server, "")
 			if !errors.Is(err, tc.want) {
 				t.Errorf("got %v, %v; want %v", r, err, tc.want)
 			}
@@ -169,6 +182,7 @@ func TestExchangeSkipsWhatDoesNotMatch(t *testing.T) {
 		"class":     forged(func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }),
 		"questions": forged(func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }),
 		"none":      forged(func(m *dns.Msg) { m.Question = nil }),
+		"no error":  forged(func(m *dns.Msg) { m.Question, m.Rcode = nil, dns.RcodeServerFailure }),
 		"a query":   forged(func(m *dns.Msg) { m.Response = false }),
 		"opcode":    forged(func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }),
 		"garbage": func(w dns.ResponseWriter, q *dns.Msg) {

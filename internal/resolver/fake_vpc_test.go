@@ -20,6 +20,7 @@ type fakeVPC struct {
 	answer func(server netip.Addr) (*dns.Msg, error) // nil: silence
 	asked  []netip.Addr
 	times  []time.Time
+	busy   int // questions under way
 }
 
 // silence is how long the Client waits for a silent server: UDP, then TCP.
@@ -32,8 +33,10 @@ func (f *fakeVPC) Exchange(ctx context.Context, q *dns.Msg, server netip.AddrPor
 	f.mu.Lock()
 	f.asked = append(f.asked, server.Addr())
 	f.times = append(f.times, time.Now())
+	f.busy++
 	answer := f.answer
 	f.mu.Unlock()
+	defer f.done()
 	if answer == nil {
 		return nil, waitFor(ctx, silence, fmt.Errorf("asking %s: %w", server, os.ErrDeadlineExceeded))
 	}
@@ -45,6 +48,19 @@ func (f *fakeVPC) Exchange(ctx context.Context, q *dns.Msg, server netip.AddrPor
 		return nil, waitErr
 	}
 	return m, err
+}
+
+func (f *fakeVPC) done() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.busy--
+}
+
+// underWay returns how many questions are waited for.
+func (f *fakeVPC) underWay() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.busy
 }
 
 func waitFor(ctx context.Context, d time.Duration, otherwise error) error {

@@ -31,7 +31,7 @@ func inNetns(t *testing.T, test func(t *testing.T)) {
 		t.Skip("needs root: makes network namespaces")
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), insideNetns+"=1")
+	cmd.Env = append(os.Environ(), insideNetns+"=1", "GORACE=atexit_sleep_ms=0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
 	out, err := cmd.CombinedOutput()
 	switch {

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"reflect"
@@ -121,10 +122,25 @@ func (w *watching) isNew(r Result) bool {
 
 // tell reports the verdict if it is news.
 func (w *watching) tell(u status.Update) {
-	if !reflect.DeepEqual(u, w.reported) {
-		w.reported = u
-		w.report(u)
+	if reflect.DeepEqual(u, w.reported) {
+		return
 	}
+	logChange(w.o.Log, w.String(), w.reported, u)
+	w.reported = u
+	w.report(u)
+}
+
+// logChange writes a line when a stage enters another state, or the same for
+// another reason; never for new figures alone.
+func logChange(log *slog.Logger, stage string, before, u status.Update) {
+	if before.State == u.State && before.Reason == u.Reason {
+		return
+	}
+	level := slog.LevelWarn
+	if u.State == status.OK || u.State == status.Starting {
+		level = slog.LevelInfo
+	}
+	log.Log(context.Background(), level, fmt.Sprintf("%s is %s", stage, u.State), "reason", u.Reason, "detail", u.Detail)
 }
 
 // askIfDue probes when the link's own probe is overdue. It shares the probe if
@@ -170,7 +186,7 @@ func (w *watching) wake() time.Time {
 		return time.Time{}
 	}
 	at := w.due()
-	if held := w.failing.Add(w.o.Probe.Hold); w.usable && !w.failing.IsZero() && held.Before(at) {
+	if held := w.failing.Add(w.o.Probe.Hold); !w.failing.IsZero() && !w.lost && held.Before(at) {
 		at = held
 	}
 	return at

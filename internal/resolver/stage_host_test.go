@@ -3,9 +3,12 @@ package resolver
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"edgeagent/internal/config"
 	"edgeagent/internal/status"
@@ -120,10 +123,39 @@ func TestStageRunsAgain(t *testing.T) {
 		for range 2 {
 			r.start(t)
 			pass(time.Second)
-			r.end(t) // with a question under way
+			if n := r.vpc.underWay(); n != 1 {
+				t.Fatalf("%d questions under way", n)
+			}
+			r.end(t)
+			if n := r.vpc.underWay(); n != 0 {
+				t.Errorf("it ended with %d questions under way", n)
+			}
 		}
 		if !r.prober.Last().At.IsZero() {
 			t.Errorf("a question that was cut off left %+v", r.prober.Last())
+		}
+	})
+}
+
+func TestStageLogsChangesOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newStageRig()
+		r.vpc.answers("10.0.6.105")
+		r.start(t)
+		pass(time.Hour)
+		r.vpc.fails(dns.RcodeServerFailure)
+		pass(time.Hour)
+		r.end(t)
+		var lines []string
+		for line := range strings.Lines(r.log.String()) {
+			_, rest, _ := strings.Cut(line, "level=")
+			lines = append(lines, strings.Join(strings.Fields(rest)[:4], " "))
+		}
+		want := []string{
+			`INFO msg="dns is starting"`, `INFO msg="dns is ok"`, `WARN msg="dns is degraded"`, `WARN msg="dns is down"`,
+		}
+		if !slices.Equal(lines, want) {
+			t.Errorf("logged %q", lines)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,8 @@ type stageRig struct {
 	stop    context.CancelFunc
 	done    chan error
 
+	log strings.Builder
+
 	mu            sync.Mutex
 	path          *Path
 	paths         []*Path // as the stub got them
@@ -43,6 +46,7 @@ func newStageRig() *stageRig {
 		Prober: r.prober, Stub: r, Path: r.current, PathChanged: r.moved.wait,
 		HostState: r.hostState, HostChanged: r.hosted.wait,
 		Private: cfg.Endpoint.PrivateCIDRs, Config: cfg.Resolver, Probe: cfg.Probe,
+		Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	}
 	return r
 }
@@ -292,6 +296,19 @@ func TestStageHoldsWhenTheResolverFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestStageEndsTheHoldHoweverFewTheFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newStageRig()
+		r.options.Probe.DownAfter = 1000
+		r.start(t) // silent from the start
+		pass(silence)
+		since := timeOfDay(time.Now())
+		pass(2 * time.Minute)
+		r.reports.is(t, status.Down, status.ReasonNoAnswer, "no answer from 10.0.0.2 since "+since)
+		r.end(t)
+	})
 }
 
 func TestStageSaysWhatTheZoneLacks(t *testing.T) {

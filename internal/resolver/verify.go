@@ -128,7 +128,7 @@ func (v *Verifier) Run(ctx context.Context, report status.Report) error {
 		case <-hosted:
 			p.os.due = time.Time{}
 		case a := <-p.answers:
-			p.os.take(a, p.answer.Addresses, v.o.Endpoint.PrivateCIDRs, time.Now(), v.o.Probe.SuspectInterval)
+			p.takeOS(a, time.Now())
 		case _, ok := <-routes:
 			if !ok && ctx.Err() == nil {
 				return errors.New("route changes can no longer be seen")
@@ -182,10 +182,12 @@ func (p *proving) step(ctx context.Context) {
 // tell reports the verdict if it is news.
 func (p *proving) tell() {
 	u := p.judge()
-	if !reflect.DeepEqual(u, p.reported) {
-		p.reported = u
-		p.report(u)
+	if reflect.DeepEqual(u, p.reported) {
+		return
 	}
+	logChange(p.o.Log, p.String(), p.reported, u)
+	p.reported = u
+	p.report(u)
 }
 
 // settleRoutes looks where the kernel sends the addresses and has the link make
@@ -249,12 +251,14 @@ func (p *proving) askOS(ctx context.Context) {
 func (v *Verifier) publish(p proof) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	same := slices.Equal(v.proof.addrs, p.addrs)
+	before := v.proof.addrs
 	v.proof = p
-	if same {
+	if slices.Equal(before, p.addrs) {
 		return
 	}
-	v.o.Log.Info("addresses of the endpoint", "proved", p.addrs, "device", p.path.Device)
+	if len(before) > 0 && len(p.addrs) > 0 {
+		v.o.Log.Info("the endpoint has other addresses", "before", before, "now", p.addrs)
+	}
 	close(v.changed)
 	v.changed = make(chan struct{})
 }

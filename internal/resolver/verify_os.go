@@ -52,18 +52,21 @@ type osAnswer struct {
 	err   error
 }
 
-// take compares an answer with the proved addresses.
-func (o *osView) take(a osAnswer, proved []netip.Addr, prefixes []netip.Prefix, now time.Time, again time.Duration) {
+// takeOS compares an answer of the OS with the proved addresses. A fault is
+// looked at again soon until it is certain, then at the pace of probes: each
+// look may well send the private name to the server that should not have it.
+func (e *evidence) takeOS(a osAnswer, now time.Time) {
+	o := &e.os
 	o.asking = false
-	fault, certain := osFault(a, proved, prefixes)
+	fault, certain := osFault(a, e.answer.Addresses, e.endpoint.PrivateCIDRs)
 	if fault == "" {
 		*o = osView{known: true, due: now.Add(osInterval)}
 		return
 	}
 	o.doubts++
-	o.due = now.Add(again)
+	o.due = now.Add(e.probe.SuspectInterval)
 	if certain || o.doubts >= osDoubts {
-		o.known, o.fault = true, fault
+		o.known, o.fault, o.due = true, fault, now.Add(e.probe.Interval)
 	}
 }
 

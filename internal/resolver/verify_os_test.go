@@ -42,8 +42,12 @@ func TestVerifierNamesALeak(t *testing.T) {
 					t.Errorf("hint %q for a name under resolver.domains", hint)
 				}
 				r.mustDial(t, "10.0.6.105:8883 10.0.20.107:8883")
+				asked := r.lookups()
 				r.os(nil, "10.0.20.107", "10.0.6.105")
-				pass(15 * time.Second)
+				pass(time.Minute)
+				if n := r.lookups() - asked; n != 1 {
+					t.Errorf("the OS was asked %d times in a minute of a known leak", n)
+				}
 				r.reports.is(t, status.OK, status.ReasonPrivate, provedDetail)
 				r.reports.fact(t, "os_agrees", true)
 				r.end(t)
