@@ -42,6 +42,8 @@ func (m *Manager) receive(payload []byte) (notification, *fault) {
 	return m.accepts.parse(payload)
 }
 
+// refuse tells of a notification that is not acted upon: the log now, and status
+// while somebody may still wait for the tunnel.
 func (m *Manager) refuse(f *fault) {
 	m.quiet.warn(f.kind, "tunnel notification refused", "reason", f.detail)
 	m.blame(f)
@@ -61,6 +63,7 @@ func (m *Manager) admit(ctx context.Context, n notification) {
 		m.refuse(refusal("%d tunnels are open, tunnel.max_concurrent allows no more", others))
 		return
 	}
+	// Only now: a token refused for want of room is good for another delivery.
 	m.seen.add(n.token)
 	s := m.newSession(ctx, n)
 	m.mu.Unlock()
@@ -73,7 +76,7 @@ func (m *Manager) admit(ctx context.Context, n notification) {
 
 // rivals counts the tunnels for other services and lists those for the same
 // that are not connected yet: n's token is newer than theirs. One that is
-// connected stays until n's tunnel is, see settle. A tunnel and its successor
+// connected stays until n's tunnel is, see predecessors. A tunnel and its successor
 // count as one. Called with m.mu held.
 func (m *Manager) rivals(n notification) (others int, pending []*session) {
 	keys := map[string]bool{}
@@ -88,7 +91,9 @@ func (m *Manager) rivals(n notification) (others int, pending []*session) {
 	return len(keys), pending
 }
 
-// newSession adds a session for n and starts it. Called with m.mu held.
+// newSession adds a session for n and starts it. Its time starts now, for a
+// rotated token too: the message does not tell it from a new tunnel's, and AWS
+// ends a rotated tunnel at its own time. Called with m.mu held.
 func (m *Manager) newSession(ctx context.Context, n notification) *session {
 	now := time.Now()
 	ctx, end := context.WithCancelCause(ctx)
@@ -123,6 +128,8 @@ func (m *Manager) newID() string {
 	}
 }
 
+// randomHex returns n random bytes as 2n characters, all of which are allowed
+// in a client token.
 func randomHex(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails, see crypto/rand

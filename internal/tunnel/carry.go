@@ -12,7 +12,9 @@ import (
 )
 
 // carry runs proxy processes for s, one after the other, until the tunnel is
-// over, and says how it ended.
+// over, and says how it ended. The place is proved before each of them. Network
+// trouble is the process's own affair: only what a new process can mend, a
+// crash or an external program's giving up, is answered with one.
 func (m *Manager) carry(ctx context.Context, s *session) ending {
 	pause, before := firstRestartPause, ""
 	for restarts := 0; ; restarts++ {
@@ -42,7 +44,8 @@ func (m *Manager) carry(ctx context.Context, s *session) ending {
 	}
 }
 
-// asked is the ending of a tunnel that something outside of it ended.
+// asked is the ending of a tunnel that something outside of it ended. Any cause
+// that is not of this package came down the chain.
 func asked(ctx context.Context) ending {
 	cause := context.Cause(ctx)
 	if !errors.Is(cause, errReplaced) && !errors.Is(cause, errClosed) && !errors.Is(cause, errLifetime) {
@@ -93,6 +96,8 @@ func (m *Manager) observe(s *session, e event) {
 	}
 	m.mu.Unlock()
 	m.touch()
+	// Retries are told by the first alone: a day without the service would fill
+	// the journal.
 	switch {
 	case isLive && !wasLive:
 		m.o.Log.Info("tunnel connected", "id", s.shown.ID, "services", s.services, "channel_id", s.words(e.ChannelID))
@@ -120,7 +125,9 @@ func (m *Manager) predecessors(s *session) []*session {
 	return old
 }
 
-// finish removes s, which ended so after it had lived that long.
+// finish removes s, which ended so after it had lived that long. Only a tunnel
+// that was open once becomes the last one: status tells of it when somebody was
+// on this device.
 func (m *Manager) finish(s *session, e ending, lived time.Duration) {
 	m.mu.Lock()
 	i := slices.Index(m.sessions, s)

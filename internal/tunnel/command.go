@@ -21,6 +21,7 @@ const (
 	envEventsFD       = "EDGEAGENT_EVENTS_FD"
 )
 
+// defaultPath is for a daemon started without one.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // referenceLogInfo is the verbosity at which the reference program tells that
@@ -42,6 +43,8 @@ type command struct {
 type credentials struct{ access, client string }
 
 // newCommand returns the command for n's services at p, to live at most left.
+// The tokens are in the environment alone: arguments are for everyone to read
+// in /proc.
 func newCommand(o Options, n notification, c credentials, p place, left time.Duration) command {
 	cmd := command{
 		env:     append([]string{envAccessToken + "=" + c.access, envClientToken + "=" + c.client}, environment(p)...),
@@ -97,6 +100,7 @@ func externalArgs(o Options, n notification) []string {
 	return args
 }
 
+// regionEndpoint is the host that the reference program makes of a region.
 func regionEndpoint(region string) string {
 	host := "data.tunneling.iot." + region + ".amazonaws.com"
 	if strings.HasPrefix(region, "cn-") {
@@ -135,7 +139,9 @@ func environment(p place) []string {
 	return env
 }
 
-// missingProgram returns a fault if the program in tunnel.proxy cannot be run.
+// missingProgram returns an error if the program in tunnel.proxy cannot be run.
+// It is asked while nothing is open too: better told today than when somebody
+// needs the tunnel.
 func missingProgram(t config.Tunnel) error {
 	if t.Proxy == config.ProxyBuiltin {
 		return nil
@@ -152,6 +158,7 @@ func missingProgram(t config.Tunnel) error {
 	return nil
 }
 
+// isDir is false for what cannot be looked at; the proxy will say why.
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()

@@ -14,6 +14,7 @@ type fault struct {
 	hint   string // "" leaves it to the reason's own
 }
 
+// Error implements error.
 func (f *fault) Error() string { return f.detail }
 
 // refusal returns the fault of a notification that cannot be accepted. The

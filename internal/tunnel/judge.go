@@ -72,7 +72,7 @@ func unstartable(x exit) ending {
 func closedBy(s *session, e event) ending {
 	why := s.words(e.Reason)
 	switch e.Code {
-	case codeDone, codeLifetime:
+	case codeDone, codeLifetime: // the service closed the tunnel, or its time is over
 		return ending{why: why}
 	case codeDenied, codeGone:
 		if s.everLive {
@@ -90,6 +90,7 @@ func closedBy(s *session, e event) ending {
 	return ending{why: f.detail, fault: f}
 }
 
+// saying appends the last words of a process, if it had any.
 func saying(x exit) string {
 	if x.said == "" {
 		return ""

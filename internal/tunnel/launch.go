@@ -36,6 +36,8 @@ func launch(ctx context.Context, c command, onEvent func(event), onLine func(str
 	if c.builtin {
 		cmd.ExtraFiles = []*os.File{events.w} // becomes eventsFD
 	}
+	// Both streams share one pipe: their lines stay in order, and nobody needs to
+	// know which is which.
 	var said telling
 	var readers sync.WaitGroup
 	readers.Go(func() { readEvents(events.r, onEvent) })
@@ -55,6 +57,7 @@ func launch(ctx context.Context, c command, onEvent func(event), onLine func(str
 // pipe has the ends of one pipe; closing an end twice is harmless.
 type pipe struct{ r, w *os.File }
 
+// newPipe returns a pipe that no other child inherits.
 func newPipe() (pipe, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -63,6 +66,7 @@ func newPipe() (pipe, error) {
 	return pipe{r, w}, nil
 }
 
+// close is for the end of it all; errors have nobody left to care.
 func (p pipe) close() { p.r.Close(); p.w.Close() }
 
 // drain waits for the readers to take what the dead process wrote. A process
@@ -81,6 +85,7 @@ type telling struct {
 	final bool
 }
 
+// add takes the next line of the process's output.
 func (t *telling) add(line string) {
 	line = clean(strings.TrimSpace(line), maxReason)
 	if t.final || line == "" {

@@ -18,6 +18,7 @@ type bucket struct {
 func (b *bucket) take() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	// One time stands for the count of tokens and the moment of the last refill.
 	now := time.Now()
 	if b.full.Before(now) {
 		b.full = now
@@ -39,6 +40,7 @@ type quietLog struct {
 	kinds map[string]*quiet
 }
 
+// quiet is what is known of one kind.
 type quiet struct {
 	last   time.Time
 	missed int
@@ -57,6 +59,8 @@ func (q *quietLog) warn(kind, message string, args ...any) {
 	q.log.Log(context.Background(), slog.LevelWarn, message, args...)
 }
 
+// may reports whether a line of this kind may be written now, and how many were
+// not since the last.
 func (q *quietLog) may(kind string) (missed int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -17,7 +17,9 @@ const (
 	logEvery    = time.Minute // for each kind of refusal
 )
 
-// How long the endpoint's name is asked for before a tunnel is given up.
+// How long the endpoint's name is asked for before a tunnel is given up. A link
+// that has just come up needs some seconds, and whoever opened the tunnel looks
+// at a spinner.
 const (
 	lookupWindow     = 30 * time.Second
 	lookupTimeout    = 5 * time.Second // of one question
@@ -26,7 +28,8 @@ const (
 	placeTTL         = 30 * time.Second // a private answer serves a rotation or a restart this long
 )
 
-// How a proxy process is kept and ended.
+// How a proxy process is kept and ended. The built-in proxy flushes its
+// connections within the grace; a stage has 2 s to end in all.
 const (
 	maxRestarts       = 5 // in the life of one tunnel
 	firstRestartPause = time.Second
@@ -39,7 +42,8 @@ const (
 	maxReason         = 200                    // characters of a child's words kept
 )
 
-// What status shows, and how often.
+// What status shows, and how often. A tech who wonders why no tunnel came looks
+// within minutes; a red light for yesterday's typo helps nobody.
 const (
 	reportEvery     = time.Second      // figures
 	refreshEvery    = 30 * time.Second // ages, and whether a missing program is back

@@ -28,6 +28,7 @@ func readLines(r io.Reader, limit int, each func(line []byte)) {
 	}
 }
 
+// trimNewline leaves a last line without an end as it is.
 func trimNewline(line []byte) []byte {
 	if n := len(line); n > 0 && line[n-1] == '\n' {
 		return line[:n-1]

@@ -149,6 +149,7 @@ func validService(name string) bool {
 	})
 }
 
+// text returns a field that must be there and must be a string.
 func text(object map[string]any, key string) (string, *fault) {
 	v, ok := object[key]
 	if !ok {

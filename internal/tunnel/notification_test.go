@@ -70,6 +70,7 @@ func TestParseRefuses(t *testing.T) {
 		{good + `x`, "something follows"},
 		{good + good, "something follows"},
 		{strings.Replace(good, "{", `{"region":"ap-northeast-1",`, 1), "a key stands twice"},
+		{strings.Replace(good, "{", `{"regio\u006e":"ap-northeast-1",`, 1), "a key stands twice"},
 		{strings.Replace(good, "{", `{"new":{"a":1,"a":2},`, 1), "a key stands twice"},
 		{strings.Replace(good, "{", `{"new":`+strings.Repeat("[", 50)+strings.Repeat("]", 50)+`,`, 1), "nested too deeply"},
 		{strings.Replace(good, "SSH", "SS\xff", 1), "not JSON"},

@@ -59,6 +59,8 @@ func decodeValue(dec *json.Decoder, depth int) (any, error) {
 	return decodeArray(dec, depth-1)
 }
 
+// decodeObject decodes the rest of an object. Keys are compared decoded, so that
+// an escaped letter hides no duplicate.
 func decodeObject(dec *json.Decoder, depth int) (any, error) {
 	object := map[string]any{}
 	for dec.More() {
@@ -77,6 +79,7 @@ func decodeObject(dec *json.Decoder, depth int) (any, error) {
 	return object, closing(dec)
 }
 
+// decodeArray decodes the rest of an array.
 func decodeArray(dec *json.Decoder, depth int) (any, error) {
 	array := []any{}
 	for dec.More() {
@@ -89,6 +92,7 @@ func decodeArray(dec *json.Decoder, depth int) (any, error) {
 	return array, closing(dec)
 }
 
+// closing takes the bracket that ends an object or array.
 func closing(dec *json.Decoder) error {
 	if _, err := dec.Token(); err != nil {
 		return errNotJSON

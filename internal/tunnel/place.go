@@ -31,6 +31,7 @@ type locator struct {
 	until time.Time // last may be used again
 }
 
+// newLocator returns a locator for o.Tunnel.Endpoint.
 func newLocator(o Options) *locator {
 	host, _, _ := net.SplitHostPort(o.Tunnel.Endpoint)
 	return &locator{o: o, host: host}
@@ -67,6 +68,8 @@ func (l *locator) find(ctx context.Context) (place, *fault) {
 	}
 }
 
+// recent returns the last place while it may be used again. A link that has
+// changed its device may lead into another VPC.
 func (l *locator) recent() (place, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,6 +94,8 @@ func (l *locator) ask(ctx context.Context) (place, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	addrs, private, err := l.o.Resolve(ctx, l.host)
+	// Silence is never a reason to look elsewhere, whatever allow_public says: an
+	// answer from the uplink would then depend on who is slow.
 	switch {
 	case err != nil && l.o.NameMissing(err):
 		return l.outside(ctx)
@@ -146,6 +151,8 @@ func (l *locator) outside(ctx context.Context) (place, error) {
 	return place{addrs: addrs}, err
 }
 
+// public is the refusal to send anything in the open. The hint names the private
+// way first.
 func (l *locator) public(addrs []netip.Addr) *fault {
 	f := refusal("%s leads to the public address %s: nothing is sent", l.host, addrs[0])
 	f.hint = l.record() + " Or allow the internet for tunnels with `tunnel.allow_public: true`."

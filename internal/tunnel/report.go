@@ -19,6 +19,7 @@ type Last struct {
 	Reason   string    `json:"reason"` // why it ended
 }
 
+// newLast is t after it has ended.
 func newLast(t Tunnel, until time.Time, why string) *Last {
 	return &Last{
 		Services: t.Services, Since: t.Since, Until: until.UTC().Truncate(time.Second),
@@ -35,7 +36,7 @@ type openFact struct {
 	BytesOut int64     `json:"bytes_out"`
 }
 
-// facts returns what scripts read. Called with or without m.mu, which it takes.
+// facts returns what scripts read. Lists are never null: scripts iterate.
 func (m *Manager) facts() status.Facts {
 	open := []openFact{}
 	for _, t := range m.List() {
@@ -87,6 +88,8 @@ func (m *Manager) idle() string {
 	return strings.Join(parts, "; ")
 }
 
+// remark is the trouble in a line with others. The time tells whether it is the
+// one that somebody just saw.
 func (t *trouble) remark() string { return t.at.Local().Format("15:04") + " " + t.detail }
 
 // open describes the sessions. One that cannot reach the service for a while is
@@ -135,6 +138,7 @@ type publisher struct {
 	said   status.Update
 }
 
+// newPublisher returns a publisher that has said nothing yet.
 func newPublisher(report status.Report) *publisher {
 	return &publisher{report: report, timer: time.NewTimer(refreshEvery)}
 }
@@ -143,8 +147,10 @@ func newPublisher(report status.Report) *publisher {
 // refusals are forgotten, a missing program comes back.
 func (p *publisher) due() <-chan time.Time { return p.timer.C }
 
+// stop releases the timer.
 func (p *publisher) stop() { p.timer.Stop() }
 
+// offer reports u, now or when it is due, unless it is what was said last.
 func (p *publisher) offer(u status.Update) {
 	p.timer.Reset(refreshEvery)
 	if reflect.DeepEqual(u, p.said) {

@@ -154,6 +154,7 @@ func (m *Manager) Close(ctx context.Context, id string) error {
 	}
 }
 
+// find returns the session with this id, or nil.
 func (m *Manager) find(id string) *session {
 	m.mu.Lock()
 	defer m.mu.Unlock()
