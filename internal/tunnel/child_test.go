@@ -337,7 +337,7 @@ func startParent(t *testing.T, change func(*exec.Cmd)) (*exec.Cmd, self) {
 	return parent, d.described()
 }
 
-// A tunnel never outlives the agent, however that ends.
+// A tunnel does not outlive the agent, however that ends.
 func TestParentKilled(t *testing.T) {
 	parent, me := startParent(t, func(*exec.Cmd) {})
 	if gone(me.PID) {

@@ -41,7 +41,7 @@ var fakes = map[string]func(token string){
 	"stubborn": func(string) {
 		signal.Ignore(syscall.SIGTERM)
 		connect()
-		time.Sleep(time.Hour)
+		time.Sleep(3 * patience) // longer than any test waits
 	},
 	"zero":  func(string) {},
 	"crash": func(token string) { connect(); panic("no more " + token) },
