@@ -10,7 +10,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # program:package
 lab="openvpn:openvpn unbound:unbound unbound-control:unbound mosquitto:mosquitto
-mosquitto_pub:mosquitto-clients dnsmasq:dnsmasq-base nft:nftables ip:iproute2
+mosquitto_pub:mosquitto-clients dnsmasq:dnsmasq-base nft:nftables ip:iproute2 mount:mount
 sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client"
 # The race detector needs a C compiler; some tests look at the lab from outside.
 test="$lab gcc:gcc gcc:libc6-dev dig:bind9-dnsutils"

@@ -1,44 +1,52 @@
 #!/bin/bash
-# Everything that `make test` checks. The system tests need root: without it
-# the test programs, not the compiler, are run by sudo.
-set -euo pipefail
+# Everything that `make test` checks; a failed step does not keep the others
+# from telling what they know. The system tests need root: without it the test
+# programs, not the compiler, are run by sudo.
+set -uo pipefail
 
-step() { printf '\n== %s\n' "$*"; }
+failed=()
+step() {
+	local title=$1
+	shift
+	printf '\n== %s\n' "$title"
+	if "$@"; then echo ok; else failed+=("$title"); fi
+}
 
-step gofmt
-unformatted=$(gofmt -l cmd internal scripts)
-if [ -n "$unformatted" ]; then
-	printf 'not formatted:\n%s\n' "$unformatted"
-	exit 1
-fi
-echo ok
+formatted() {
+	local files
+	files=$(gofmt -l cmd internal scripts) || return 1
+	[ -z "$files" ] || printf 'not formatted:\n%s\n' "$files"
+	[ -z "$files" ]
+}
 
-step go vet
-go vet ./...
-echo ok
-
-step staticcheck
-go tool staticcheck ./...
-echo ok
-
-step "go build (as shipped)"
-make --no-print-directory build
-export EDGEAGENT_BIN=$PWD/bin/edgeagent
-
-step "go test -race"
-run_as=()
-if [ "$(id -u)" != 0 ]; then
-	if sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; then
-		run_as=(-exec "sudo -n --preserve-env=EDGEAGENT_BIN")
-	else
-		echo "neither root nor sudo: the tests that need root are skipped"
+tests() {
+	local run_as=() report status=0
+	if [ "$(id -u)" != 0 ]; then
+		if sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; then
+			run_as=(-exec "sudo -n --preserve-env=EDGEAGENT_BIN")
+		else
+			echo "neither root nor sudo: the tests that need root are skipped"
+		fi
 	fi
-fi
-report=$(mktemp -d)
-trap 'rm -rf "$report"' EXIT
-go build -o "$report/testreport" ./scripts/testreport
-status=0
-go test -race -json -timeout 20m "${run_as[@]}" ./... | "$report/testreport" || status=$?
+	report=$(mktemp -d) || return 1
+	go build -o "$report/testreport" ./scripts/testreport || return 1
+	EDGEAGENT_BIN=$PWD/bin/edgeagent \
+		go test -race -json -timeout 20m "${run_as[@]}" ./... | "$report/testreport" || status=1
+	rm -rf "$report"
+	return $status
+}
+
+step gofmt formatted
+step "go vet" go vet ./...
+step staticcheck go tool staticcheck ./...
+step "go build, as shipped" make --no-print-directory build
+step "go test -race" tests
 
 echo "left out: fuzzing beyond the seeds (go test -fuzz), measurements (make bench), the ARM binary (make build-arm)"
-exit $status
+if [ ${#failed[@]} -gt 0 ]; then
+	printf 'FAILED:'
+	printf ' %s;' "${failed[@]}"
+	echo
+	exit 1
+fi
+echo "all checks passed"

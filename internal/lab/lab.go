@@ -107,6 +107,7 @@ func (l *Lab) startPrograms(ctx context.Context) error {
 		func() error { return l.StartBroker(ctx) },
 		func() error { return l.startSSHD(ctx) },
 		l.startTunneling,
+		l.startRelay,
 	)
 }
 

@@ -268,6 +268,19 @@ func TestOverlappingLANHasSquatters(t *testing.T) {
 	}
 }
 
+func TestDelay(t *testing.T) {
+	t.Parallel()
+	const delay = 50 * time.Millisecond
+	l := start(t, Options{Delay: delay})
+	plainOpenVPN(t, l)
+	begin := time.Now()
+	_, err := l.Device.Resolve(t.Context(), ResolverAddr, EndpointHost)
+	must(t, err)
+	if took := time.Since(begin); took < 2*delay {
+		t.Errorf("a round trip took %s, less than %s", took, 2*delay)
+	}
+}
+
 func TestSSHOnTheDevice(t *testing.T) {
 	t.Parallel()
 	l := start(t, Options{})

@@ -75,7 +75,7 @@ func (n *Node) startInit() (ready io.Reader, err error) {
 func (n *Node) settle(ready io.Reader) error {
 	_, readErr := bufio.NewReader(ready).ReadString('\n')
 	go func() {
-		n.init.Wait() //nolint:errcheck // it only ever ends by our SIGKILL
+		_ = n.init.Wait() // it only ever ends by our SIGKILL
 		close(n.ended)
 	}()
 	if readErr != nil {
@@ -93,7 +93,7 @@ func (n *Node) settle(ready io.Reader) error {
 
 // close kills every process of the node and waits until they are gone.
 func (n *Node) close() {
-	n.init.Process.Kill() //nolint:errcheck // gone already is as good
+	_ = n.init.Process.Kill() // gone already is as good
 	<-n.ended
 	close(n.closed)
 	n.spaces.close()
@@ -197,6 +197,18 @@ func (n *Node) Listen(addr string) (l net.Listener, err error) {
 func (n *Node) Dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
 	err = n.Do(func() error {
 		conn, err = new(net.Dialer).DialContext(ctx, network, addr)
+		return err
+	})
+	return conn, err
+}
+
+// ListenUDP listens on a UDP address of the node, which must not be a name.
+func (n *Node) ListenUDP(addr string) (conn *net.UDPConn, err error) {
+	err = n.Do(func() error {
+		packets, err := net.ListenPacket("udp", addr)
+		if err == nil {
+			conn = packets.(*net.UDPConn)
+		}
 		return err
 	})
 	return conn, err

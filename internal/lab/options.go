@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"time"
+
 	"edgeagent/internal/lab/awsiot"
 	"edgeagent/internal/lab/pki"
 )
@@ -23,6 +25,9 @@ type Options struct {
 	// AWSIoT puts the stand-in for AWS IoT Core behind the endpoint's name
 	// instead of mosquitto, with these quirks to begin with.
 	AWSIoT *awsiot.Quirks
+	// Delay holds back every packet between the device and the VPN server, each
+	// way: the round trip is twice as long.
+	Delay time.Duration
 	// TTL of the private zone's answers in seconds; 0 means 5.
 	TTL int
 

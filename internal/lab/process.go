@@ -61,7 +61,7 @@ func (p *Process) Err() error {
 
 // Signal sends a signal; to a program that is gone it does nothing.
 func (p *Process) Signal(sig os.Signal) {
-	p.cmd.Process.Signal(sig) //nolint:errcheck // gone already
+	_ = p.cmd.Process.Signal(sig) // gone already
 }
 
 // Kill ends the program by SIGKILL and waits until it is gone.

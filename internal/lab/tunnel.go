@@ -30,7 +30,7 @@ func (l *Lab) startTunneling() error {
 		if err != nil {
 			return fmt.Errorf("starting the tunneling service: %w", err)
 		}
-		go l.Tunneling.Serve(ctx, listener) //nolint:errcheck // it ends with ctx only
+		go l.Tunneling.Serve(ctx, listener) // it ends with ctx only
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (t *Tunnel) SSH(ctx context.Context, command string) (string, error) {
 // Close closes the tunnel as the office does. Both proxies end.
 func (t *Tunnel) Close() error {
 	err := t.lab.Tunneling.Close(t.ID)
-	t.source.Close() //nolint:errcheck // its connection is closed already
+	_ = t.source.Close() // its connection is closed already
 	return err
 }
 

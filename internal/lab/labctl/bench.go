@@ -75,7 +75,7 @@ func (b *measurement) with(ctx context.Context, fn func(context.Context, *lab.La
 	if err != nil {
 		return err
 	}
-	defer l.Close() //nolint:errcheck // the figures are what counts
+	defer l.Close() // the figures are what counts
 	a, err := l.StartAgent(b.bin)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (b *measurement) startOnce(ctx context.Context, start, connected *[]time.Du
 	if err != nil {
 		return err
 	}
-	defer l.Close() //nolint:errcheck // the figures are what counts
+	defer l.Close() // the figures are what counts
 	tun, err := watchTun(l.Device)
 	if err != nil {
 		return err
