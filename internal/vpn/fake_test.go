@@ -299,7 +299,7 @@ func (p *fakeProcess) PID() int { return p.pid }
 func (p *fakeProcess) Dial(context.Context) (net.Conn, error) {
 	if p.e.deaf {
 		<-p.gone
-		return nil, errors.New("nobody listens")
+		return nil, errGone
 	}
 	return p.client, nil
 }

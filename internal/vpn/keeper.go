@@ -201,7 +201,6 @@ func (k *keeper) begin(ctx context.Context) error {
 	now := time.Now()
 	k.timers.set(startTimer, now)
 	k.timers.set(factsTimer, now.Add(factsEvery))
-	k.ladder.begin(now)
 	return nil
 }
 

@@ -30,6 +30,35 @@ func TestProcessThatNeverListensIsReplaced(t *testing.T) {
 	})
 }
 
+// The failed connection is known before the exit that explains it.
+func TestProcessThatEndsBeforeItListens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.engine.deaf = true
+		w.start()
+		p := w.engine.current()
+		p.once.Do(func() { close(p.gone); p.conn.Close() })
+		synctest.Wait()
+		p.done <- exit{code: 1, output: []string{"Options error: Unrecognized option or missing or extra parameter(s) in vpn.conf:4: x (2.6.14)"}}
+		w.expect(status.Down, status.ReasonBadConfig, "OpenVPN refuses its configuration: Unrecognized option or missing or extra parameter(s) in vpn.conf:4: x")
+	})
+}
+
+func TestRoutesOfAKilledRunAreRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		stale := route{dst: netip.MustParsePrefix("203.0.113.99/32"), index: 2, gateway: addr("192.168.50.1"), protocol: protocol}
+		foreign := route{dst: netip.MustParsePrefix("203.0.113.98/32"), index: 2, gateway: addr("192.168.50.1"), protocol: 4}
+		w.kernel.change(func(v *view) { v.routes = append(v.routes, stale, foreign) })
+		w.engine.set(func(e *fakeEngine) { e.server = silent })
+		w.start()
+		w.expect(status.Starting, status.ReasonConnecting, "")
+		if v := w.kernel.view(); slices.Contains(v.routes, stale) || !slices.Contains(v.routes, foreign) {
+			t.Errorf("routes %v", v.routes)
+		}
+	})
+}
+
 func TestProcessThatLosesItsSocketIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -107,7 +136,7 @@ func TestKillIsNotTakenForAVanishedDevice(t *testing.T) {
 		p := w.engine.current()
 		p.stubborn = true
 		w.kernel.removeTun()
-		time.Sleep(inspectEvery)
+		time.Sleep(inspectEvery + deviceGrace) // the agent has asked it to end
 		w.expect(status.Down, status.ReasonInterfaceMissing, "tun0 vanished")
 		w.engine.set(func(e *fakeEngine) { e.server = silent })
 		p.end(exit{code: -1, signal: syscall.SIGKILL})
