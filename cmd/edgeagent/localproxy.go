@@ -7,11 +7,9 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"edgeagent/internal/localproxy"
@@ -34,6 +32,7 @@ const (
 const (
 	gcPercent   = 50
 	memoryLimit = 24 << 20 // bytes
+	trimAfter   = time.Second
 )
 
 // proxyOptions are the options as given; see bind for what they mean.
@@ -131,34 +130,48 @@ func runLocalproxy(cmd *cobra.Command, o *proxyOptions) error {
 	return serveTunnel(cmd.Context(), cfg, eventsFD)
 }
 
-// serveTunnel runs the proxy until it ends, a signal asks it to, or the parent
-// that reads its events is gone.
+// serveTunnel runs the proxy until it ends, ctx does, or the parent that reads
+// its events is gone.
 func serveTunnel(ctx context.Context, cfg localproxy.Config, eventsFD int) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
-	defer stop()
+	send := func(localproxy.Event) {}
 	if eventsFD >= 0 {
 		pipe, err := localproxy.NewEventPipe(eventsFD)
 		if err != nil {
 			return err
 		}
 		defer pipe.Close()
-		cfg.Events = pipe.Send
+		send = pipe.Send
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
-		go func() {
-			select {
-			case <-pipe.Gone():
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
+		go cancelWhen(ctx, pipe.Gone(), cancel)
+	}
+	cfg.Events = func(e localproxy.Event) {
+		send(e)
+		if e.Event == localproxy.EventConnected {
+			time.AfterFunc(trimAfter, func() { trim(cfg.Log) })
+		}
 	}
 	proxy, err := localproxy.New(cfg)
 	if err != nil {
 		return err
 	}
 	return proxy.Run(ctx)
+}
+
+func cancelWhen(ctx context.Context, gone <-chan struct{}, cancel func()) {
+	select {
+	case <-gone:
+		cancel()
+	case <-ctx.Done():
+	}
+}
+
+// trim gives back what starting up took. A tunnel may stay idle for hours.
+func trim(log *slog.Logger) {
+	if err := localproxy.Trim(); err != nil {
+		log.Debug("memory was not given back", "reason", err)
+	}
 }
 
 // takeEnv reads the reference program's variables and removes them, so that

@@ -51,6 +51,28 @@ func (f *fakeLocal) take(n int) []byte {
 	return got
 }
 
+// takeSome reads what is there, at most n bytes; none at the end.
+func (f *fakeLocal) takeSome(n int) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.down) == 0 && !f.ending && !f.closed {
+		f.cond.Wait()
+	}
+	got := append([]byte(nil), f.down[:min(n, len(f.down))]...)
+	f.down = f.down[:copy(f.down, f.down[len(got):])]
+	f.cond.Broadcast()
+	return got
+}
+
+// awaitClosed waits for the proxy to close.
+func (f *fakeLocal) awaitClosed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for !f.closed {
+		f.cond.Wait()
+	}
+}
+
 // takeAll reads to the end.
 func (f *fakeLocal) takeAll() []byte { return f.take(1 << 40) }
 

@@ -85,7 +85,7 @@ func (w *world) config(t testing.TB, tun tunneling.Tunnel, destinations string) 
 		AccessToken:  tun.DestinationToken,
 		Roots:        w.roots,
 		Destinations: d,
-		Log:          slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:          debugLog(t.Output()),
 		Policy:       localproxy.Policy{RetryMin: time.Millisecond, RetryMax: 20 * time.Millisecond},
 	}
 }
@@ -254,4 +254,8 @@ func dialTo(addr string) func(context.Context, string, string) (net.Conn, error)
 	return func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, addr)
 	}
+}
+
+func debugLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

@@ -111,7 +111,7 @@ func (s *session) read() error {
 			}
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("reading from the service: %w", err)
 		}
 	}
 }

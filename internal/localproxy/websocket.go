@@ -83,6 +83,9 @@ func (w *wsReader) Read(p []byte) (int, error) {
 	n, err := w.br.Read(p)
 	w.left -= uint64(n)
 	w.received.Add(uint64(n))
+	if w.left > 0 {
+		err = unexpected(err)
+	}
 	return n, err
 }
 
@@ -172,7 +175,7 @@ func (w *wsReader) dispatch(op opcode, payload []byte) error {
 
 // unexpected makes an end of file in the middle of something an error.
 func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
+	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}
 	return err
