@@ -76,8 +76,10 @@ func (r *hostRig) put(t testing.TB, name, content string) {
 
 func (r *hostRig) link(t testing.TB, target, name string) {
 	t.Helper()
-	_ = os.Remove(r.path(name))
-	if err := os.Symlink(target, r.path(name)); err != nil {
+	if err := os.Symlink(target, r.path(name)+".tmp"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(r.path(name)+".tmp", r.path(name)); err != nil {
 		t.Fatal(err)
 	}
 }

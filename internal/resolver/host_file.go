@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -333,6 +334,16 @@ func (f *fileMode) touched() bool {
 	return f.applied() || savedErr == nil || freshErr == nil
 }
 
+// giveToOwnerOf lets the daemon, whose directory it is, open a file that root
+// made. Who is not root has nothing to give.
+func giveToOwnerOf(dir string, file *os.File) {
+	if info, err := os.Stat(dir); err == nil {
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+			_ = file.Chown(int(stat.Uid), int(stat.Gid))
+		}
+	}
+}
+
 // locked keeps other processes out until the returned function is called. The
 // kernel does that if this one dies.
 func (f *fileMode) locked(ctx context.Context) (unlock func(), err error) {
@@ -343,6 +354,7 @@ func (f *fileMode) locked(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	giveToOwnerOf(filepath.Dir(f.lock), file)
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	for {

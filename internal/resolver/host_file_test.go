@@ -126,6 +126,41 @@ func TestRestoreKeepsWhatIsNewer(t *testing.T) {
 	}
 }
 
+// At boot a link in the runtime directory may lead to what was saved. It is not
+// news that somebody wrote.
+func TestTheLinkMadeAtBootIsNoNews(t *testing.T) {
+	r := newHostRig(t)
+	originals()["file"](t, r)
+	before := r.snapshot(t)
+	r.apply(t)
+	r.link(t, r.file.saved, "run/edgeagent/resolv.conf")
+	r.wantServers(t, "192.0.2.53")
+	r.apply(t)
+	r.wantServers(t, stubAddr)
+	r.restore(t)
+	if got := r.snapshot(t); got != before {
+		t.Errorf("restored to\n%s, was\n%s", got, before)
+	}
+}
+
+// The helper is root, the daemon is not, and both change the file.
+func TestTheLockBelongsToTheOwnerOfTheDirectory(t *testing.T) {
+	needs(t)
+	r := newHostRig(t)
+	originals()["file"](t, r)
+	if err := os.Chown(r.o.RuntimeDir, 1234, 4321); err != nil {
+		t.Fatal(err)
+	}
+	r.apply(t)
+	info, err := os.Stat(r.file.lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stat := info.Sys().(*syscall.Stat_t); stat.Uid != 1234 || stat.Gid != 4321 || info.Mode() != 0o600 {
+		t.Errorf("the lock is %d:%d's with mode %v", stat.Uid, stat.Gid, info.Mode())
+	}
+}
+
 // Somebody is quicker than the look before the exchange.
 func TestRestoreLosesNoRace(t *testing.T) {
 	r := newHostRig(t)

@@ -1,9 +1,6 @@
 package resolver
 
-import (
-	"net/netip"
-	"slices"
-)
+import "net/netip"
 
 // source is a resolv.conf that the uplink's servers were found in.
 type source struct {
@@ -52,23 +49,23 @@ func (h *Host) candidates() []string {
 // taken us for one.
 func (h *Host) read(path string) source {
 	conf, _ := readConf(path)
-	addrs := slices.Clone(conf.servers)
-	for _, stub := range []netip.Addr{resolvedStub, resolvedProxy} {
-		if i := slices.Index(addrs, stub); i >= 0 {
+	var addrs []netip.Addr
+	for _, a := range conf.servers {
+		if a == resolvedStub || a == resolvedProxy {
 			behind, _ := readConf(h.o.ResolvedConf)
-			addrs = slices.Replace(addrs, i, i+1, behind.servers...)
+			addrs = append(addrs, behind.servers...)
+			continue
 		}
+		addrs = append(addrs, a)
 	}
 	return source{path: path, conf: conf, servers: h.guarded(addrs)}
 }
 
-// guarded turns addresses into servers, without those that lead back to us.
+// guarded turns addresses into servers, without ourselves.
 func (h *Host) guarded(addrs []netip.Addr) []netip.AddrPort {
 	var servers []netip.AddrPort
 	for _, a := range addrs {
-		if a != resolvedStub && a != resolvedProxy {
-			servers = append(servers, netip.AddrPortFrom(a, dnsPort))
-		}
+		servers = append(servers, netip.AddrPortFrom(a, dnsPort))
 	}
 	return others(servers, netip.AddrPortFrom(h.o.Config.Listen.Addr(), dnsPort))
 }

@@ -122,7 +122,6 @@ func (s *Stub) SetPath(p *Path) {
 	}
 	s.path.end()
 	s.path = newRoute(p)
-	s.vpc.forget()
 	s.cache.flushPrivate()
 }
 

@@ -47,6 +47,7 @@ func TestScope(t *testing.T) {
 		{"a.b." + vpnHost, scopeExempt},
 		{"x" + vpnHost, scopePrivate},
 		{`x\.` + vpnHost, scopePrivate},
+		{`x\018` + vpnHost, scopePrivate}, // ends like it, byte for byte
 		{vpnHost + ".lan", scopePrivate},
 		{strings.TrimPrefix(vpnHost, "cvpn-endpoint-0a1b."), scopePrivate},
 		{"cvpn-endpoint-9999.prod.clientvpn.ap-northeast-1.amazonaws.com", scopePrivate},

@@ -149,8 +149,6 @@ func (q *query) pack(r *reply) []byte {
 	m.Rcode, m.Answer, m.Ns, m.Extra = r.rcode, r.answer, r.ns, r.extra[:len(r.extra):len(r.extra)]
 	if q.opt != nil {
 		m.Extra = append(m.Extra, q.optOf(r))
-	} else if m.Rcode > 0xF {
-		m.Rcode = dns.RcodeServerFailure // an extended code needs OPT
 	}
 	m.Truncate(q.limit())
 	m.Compress = true
@@ -161,8 +159,9 @@ func (q *query) pack(r *reply) []byte {
 	return raw
 }
 
-// packEmpty answers with no records at all: a record came that cannot be packed
-// again. A private name still gets no error.
+// packEmpty answers with no records at all, for a record that cannot be packed
+// again or an extended code to a client without EDNS. A private name still gets
+// no error.
 func (q *query) packEmpty() []byte {
 	m := new(dns.Msg).SetReply(q.msg)
 	m.RecursionAvailable = true

@@ -22,6 +22,7 @@ const (
 	tcpWriteTimeout = 2 * time.Second
 	overloadQuiet   = time.Minute // between two log lines
 	acceptPause     = 100 * time.Millisecond
+	maxListenTries  = 10
 )
 
 // listener is the pair of sockets of one Listen.
@@ -59,7 +60,18 @@ func (s *Stub) Listen() error {
 	return nil
 }
 
+// listen binds both transports to one port. A port that the kernel chose for
+// UDP may be another's over TCP: then it chooses again.
 func listen(addr netip.AddrPort) (*listener, error) {
+	for tries := 1; ; tries++ {
+		l, err := listenOnce(addr)
+		if err == nil || addr.Port() != 0 || tries == maxListenTries || !errors.Is(err, syscall.EADDRINUSE) {
+			return l, err
+		}
+	}
+}
+
+func listenOnce(addr netip.AddrPort) (*listener, error) {
 	udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s over UDP: %w", addr, err)

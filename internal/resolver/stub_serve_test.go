@@ -151,12 +151,21 @@ func TestListenTwiceAndServeAgain(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- r.Serve(ctx) }()
 		conn := dialTCP(t, r.waitListening(t))
+		late := dialTCP(t, r.Addr())
+		if err := conn.WriteMsg(new(dns.Msg).SetQuestion("localhost.", dns.TypeA)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.ReadMsg(); err != nil {
+			t.Fatal(err)
+		}
 		cancel()
 		if err := <-done; err != nil {
 			t.Fatalf("Serve: %v", err)
 		}
-		if _, err := conn.ReadMsg(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("a connection outlives Serve: %v", err)
+		for _, c := range []*dns.Conn{conn, late} {
+			if _, err := c.ReadMsg(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("a connection outlives Serve: %v", err)
+			}
 		}
 	}
 }
@@ -239,6 +248,26 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 		wantValues(t, m, dns.TypeA, "203.0.113.80")
 		if _, err := client.ReadMsg(); err == nil || time.Since(start) != 2*tcpIdle-time.Second {
 			t.Errorf("closed after %s (%v), want %s after the last query", time.Since(start), err, tcpIdle)
+		}
+	})
+}
+
+func TestConnectionsEndWithServe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newStubRig(t)
+		client, server := net.Pipe()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.serveConn(ctx, server)
+		}()
+		start := time.Now()
+		synctest.Wait()
+		cancel()
+		<-done
+		if _, err := client.Read(make([]byte, 1)); err == nil || time.Since(start) != 0 {
+			t.Errorf("ended %s late", time.Since(start))
 		}
 	})
 }

@@ -140,9 +140,6 @@ func (p *pool) remember(server netip.AddrPort) {
 	p.good = server
 }
 
-// forget drops the memory: the servers lie on another path now.
-func (p *pool) forget() { p.remember(netip.AddrPort{}) }
-
 // upstreams returns the uplink's servers without ourselves.
 func (s *Stub) upstreams() []netip.AddrPort {
 	return others(s.upstream(), s.Addr())
