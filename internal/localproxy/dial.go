@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +26,9 @@ const (
 	// unsentLimit bounds what the kernel keeps of the uplink before it is sent,
 	// in bytes: without it megabytes queue up before every keystroke's echo.
 	unsentLimit = 256 << 10
+	// receiveLimit is how much may wait for this process to read it, in bytes;
+	// the kernel doubles it. It is enough for 100 Mbit/s over 50 ms.
+	receiveLimit = 512 << 10
 )
 
 // dialService returns the service's socket, TLS on it, and the WebSocket that
@@ -86,8 +91,7 @@ func (c *Config) dialTargets(ctx context.Context, targets []string) (net.Conn, e
 func (c *Config) socketOptions(_, _ string, raw syscall.RawConn) error {
 	var err error
 	ctrlErr := raw.Control(func(fd uintptr) {
-		// Best effort: an old kernel only means more waiting in its queue.
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLimit)
+		limitQueues(int(fd))
 		if c.BindDevice != "" {
 			err = unix.BindToDevice(int(fd), c.BindDevice)
 		}
@@ -99,6 +103,20 @@ func (c *Config) socketOptions(_, _ string, raw syscall.RawConn) error {
 		return fmt.Errorf("binding to %s: %w", c.BindDevice, err)
 	}
 	return nil
+}
+
+// limitQueues keeps the kernel from queueing megabytes before the next
+// keystroke, in both directions. Best effort: failing only means more waiting.
+func limitQueues(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLimit)
+	// Where the system allows less, its own choice, which grows, is better.
+	text, err := os.ReadFile("/proc/sys/net/core/rmem_max")
+	if err != nil {
+		return
+	}
+	if most, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && most >= receiveLimit {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveLimit)
+	}
 }
 
 func (c *Config) webProxy() (*url.URL, error) {

@@ -228,7 +228,7 @@ const (
 	idleFor    = 10 * time.Second
 	slowFor    = 8 * time.Second
 	slowRate   = 1e6 // bytes per second
-	samples    = 2000
+	samples    = 1000
 	heldNumber = 100
 )
 
