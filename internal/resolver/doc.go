@@ -30,8 +30,9 @@
 // directory. What was there becomes /etc/resolv.conf.edgeagent-saved: not a
 // copy but the thing itself. renameat2(2) exchanges it with the link in one step
 // and back again in another, so that type, bytes, owner, mode and times return,
-// and a change that somebody makes in that moment is not lost. A crash between
-// any two system calls is healed by the next Apply or Restore.
+// and a change that somebody makes in that moment is not lost. (NFS cannot do
+// that; there a hard link keeps the original.) A crash between any two system
+// calls is healed by the next Apply or Restore.
 //
 // The runtime directory does not survive a reboot, and after a power cut
 // /etc/resolv.conf points to nothing until somebody runs Apply or Restore: no

@@ -3,23 +3,16 @@ package resolver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// noOriginal is the target of the saved symbolic link if there was no
-	// resolv.conf at all.
-	noOriginal = "edgeagent:nothing"
-	lockRetry  = 20 * time.Millisecond
-	lockWait   = 5 * time.Second
-)
+// noOriginal is the target of the saved symbolic link if there was no
+// resolv.conf at all.
+const noOriginal = "edgeagent:nothing"
 
 // fileMode is the host mode "file". Between any two of its system calls the
 // system is in one of these states, and each is healed by whoever comes next:
@@ -38,7 +31,9 @@ type fileMode struct {
 	etc, saved, fresh string // in one directory
 	runtime, lock     string // in the runtime directory
 	fallback          string
-	step              func(call string) // after each system call that changes something
+
+	swap func(a, b string) error // exchanges two files: renameat2(2), or what tests put there
+	step func(call string)       // after each system call that changes something
 }
 
 // isOurs reports whether path is a link that this program made, with this
@@ -98,17 +93,40 @@ func (f *fileMode) applyToOriginal() error {
 		return err
 	}
 	err := f.exchange()
-	if err != nil {
-		_ = f.remove(f.saved)
+	if err == nil {
+		return nil
 	}
-	return err
+	if removeErr := f.remove(f.saved); removeErr != nil || !errors.Is(err, unix.EINVAL) {
+		return errors.Join(err, removeErr)
+	}
+	return f.applyByLink()
+}
+
+// applyByLink does the same where the file system cannot exchange (NFS): the
+// original gets a second name, and loses its first to our link.
+func (f *fileMode) applyByLink() error {
+	err := f.link(f.etc, f.saved)
+	if err == nil {
+		err = f.symlink(f.runtime, f.fresh)
+	}
+	if err == nil {
+		err = f.rename(f.fresh, f.etc)
+	}
+	if err != nil {
+		return errors.Join(err, f.remove(f.fresh), f.remove(f.saved))
+	}
+	return nil
 }
 
 func (f *fileMode) applyToNothing() error {
-	if err := f.symlink(noOriginal, f.saved); err != nil {
-		return err
+	err := f.symlink(noOriginal, f.saved)
+	if err == nil {
+		err = f.symlink(f.runtime, f.etc)
 	}
-	return f.symlink(f.runtime, f.etc)
+	if err != nil {
+		return errors.Join(err, f.remove(f.saved))
+	}
+	return nil
 }
 
 // renew replaces what the applied link leads to, if that is not as content()
@@ -165,13 +183,17 @@ func (f *fileMode) bringBack() error {
 		}
 		return f.remove(f.saved)
 	}
-	if err := f.exchange(); err != nil {
+	err := f.exchange()
+	if errors.Is(err, unix.EINVAL) {
+		err = f.rename(f.saved, f.etc)
+	}
+	if err != nil {
 		return err
 	}
 	if err := f.sync(filepath.Dir(f.etc)); err != nil {
 		return err
 	}
-	if !f.isOurs(f.saved) { // somebody changed etc just now
+	if f.hasSaved() { // somebody changed etc just now
 		return f.rename(f.saved, f.etc)
 	}
 	return f.remove(f.saved)
@@ -258,114 +280,9 @@ func (f *fileMode) write(content []byte) error {
 	return f.rename(fresh, f.runtime)
 }
 
-// create writes a new file that is on the disk before it gets its name.
-func (f *fileMode) create(path string, content []byte) error {
-	if err := f.remove(path); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o644)
-	if err != nil {
-		return err
-	}
-	f.step("create")
-	_, err = file.Write(content)
-	f.step("write")
-	if err == nil {
-		err = file.Chmod(0o644) // whatever the umask
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	f.step("fsync")
-	if err = errors.Join(err, file.Close()); err != nil {
-		_ = os.Remove(path)
-	}
-	return err
-}
-
-func (f *fileMode) symlink(target, path string) error {
-	err := os.Symlink(target, path)
-	f.step("symlink")
-	return err
-}
-
-func (f *fileMode) rename(from, to string) error {
-	err := os.Rename(from, to)
-	f.step("rename")
-	return err
-}
-
-// exchange swaps etc and saved.
-func (f *fileMode) exchange() error {
-	err := unix.Renameat2(unix.AT_FDCWD, f.saved, unix.AT_FDCWD, f.etc, unix.RENAME_EXCHANGE)
-	f.step("exchange")
-	if err != nil {
-		return &os.LinkError{Op: "exchange", Old: f.saved, New: f.etc, Err: err}
-	}
-	return nil
-}
-
-// remove deletes a file if it is there. It looks first: in a read-only file
-// system even deleting nothing fails.
-func (f *fileMode) remove(path string) error {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	err := os.Remove(path)
-	f.step("unlink")
-	return err
-}
-
-func (f *fileMode) sync(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	err = d.Sync()
-	f.step("fsync")
-	return err
-}
-
 // touched reports whether anything of ours lies beside etc, or in its place.
 func (f *fileMode) touched() bool {
 	_, savedErr := os.Lstat(f.saved)
 	_, freshErr := os.Lstat(f.fresh)
 	return f.applied() || savedErr == nil || freshErr == nil
-}
-
-// giveToOwnerOf lets the daemon, whose directory it is, open a file that root
-// made. Who is not root has nothing to give.
-func giveToOwnerOf(dir string, file *os.File) {
-	if info, err := os.Stat(dir); err == nil {
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-			_ = file.Chown(int(stat.Uid), int(stat.Gid))
-		}
-	}
-}
-
-// locked keeps other processes out until the returned function is called. The
-// kernel does that if this one dies.
-func (f *fileMode) locked(ctx context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(f.lock), 0o755); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(f.lock, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	giveToOwnerOf(filepath.Dir(f.lock), file)
-	ctx, cancel := context.WithTimeout(ctx, lockWait)
-	defer cancel()
-	for {
-		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { _ = file.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) || ctx.Err() != nil {
-			_ = file.Close()
-			return nil, fmt.Errorf("locking %s: %w", f.lock, err)
-		}
-		pause(ctx, lockRetry)
-	}
 }

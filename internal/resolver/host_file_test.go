@@ -161,6 +161,37 @@ func TestTheLockBelongsToTheOwnerOfTheDirectory(t *testing.T) {
 	}
 }
 
+func TestWithoutExchange(t *testing.T) {
+	for name, original := range originals() {
+		t.Run(name, func(t *testing.T) {
+			r := newHostRig(t)
+			r.file.swap = func(string, string) error { return syscall.EINVAL }
+			original(t, r)
+			before := r.snapshot(t)
+			r.apply(t)
+			r.wantServers(t, stubAddr)
+			r.restore(t)
+			if got := r.snapshot(t); got != before {
+				t.Errorf("restored to\n%s, was\n%s", got, before)
+			}
+		})
+	}
+}
+
+// Any other error is the end of it, and leaves all as it was.
+func TestExchangeFails(t *testing.T) {
+	r := newHostRig(t)
+	originals()["file"](t, r)
+	before := r.snapshot(t)
+	r.file.swap = func(string, string) error { return syscall.EACCES }
+	if err := r.Apply(t.Context()); !errors.Is(err, syscall.EACCES) {
+		t.Errorf("Apply: %v", err)
+	}
+	if got := r.snapshot(t); got != before {
+		t.Errorf("changed to\n%s, was\n%s", got, before)
+	}
+}
+
 // Somebody is quicker than the look before the exchange.
 func TestRestoreLosesNoRace(t *testing.T) {
 	r := newHostRig(t)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,9 @@ var (
 	resolvedStub  = netip.MustParseAddr("127.0.0.53")
 	resolvedProxy = netip.MustParseAddr("127.0.0.54")
 )
+
+// dialTimeout bounds the look at a daemon that is stuck.
+const dialTimeout = time.Second
 
 // probe finds the facts. What cannot be found out counts as not there.
 func (h *Host) probe() facts {
@@ -104,7 +108,7 @@ func resolvedRuns(dir string) bool {
 		_, err = os.Lstat(filepath.Join(dir, "resolv.conf"))
 		return err == nil
 	}
-	conn, err := net.Dial("unix", socket)
+	conn, err := net.DialTimeout("unix", socket, dialTimeout)
 	if err != nil {
 		return !errors.Is(err, unix.ECONNREFUSED)
 	}

@@ -22,8 +22,9 @@ const (
 	// answerWithin stays below the 5 s after which glibc gives up on a server
 	// and asks the next one, who may be public.
 	answerWithin = 4 * time.Second
-	// maxInFlight bounds the queries that wait for another server.
-	maxInFlight = 256
+	// maxInFlight bounds the queries that wait for the uplink, and those that wait
+	// for the VPC: when one side is dead, the other still works.
+	maxInFlight = 128
 	// nodataTTL is how long a client may believe that a private name has no
 	// address because the path is closed.
 	nodataTTL = 2 * time.Second
@@ -61,8 +62,8 @@ type Stub struct {
 
 	vpc, uplink pool
 	cache       *cache
-	slots       chan struct{} // one for each query in flight
-	loopID      []byte        // marks our own queries
+	slots       [2]chan struct{} // one for each query in flight: to the uplink, into the VPC
+	loopID      []byte           // marks our own queries
 	loopLogged  sync.Once
 	overloaded  overload
 
@@ -90,7 +91,7 @@ func NewStub(o StubOptions) *Stub {
 		config: o.Config, upstream: o.Upstream, cause: o.Cause, log: o.Log,
 		ask: o.Client, vpcPort: dnsPort,
 		cache:     newCache(maxEntries),
-		slots:     make(chan struct{}, maxInFlight),
+		slots:     [2]chan struct{}{make(chan struct{}, maxInFlight), make(chan struct{}, maxInFlight)},
 		loopID:    make([]byte, 8),
 		path:      newRoute(nil),
 		inquiries: map[key]*inquiry{},

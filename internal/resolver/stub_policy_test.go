@@ -69,6 +69,14 @@ func TestFailuresOfTheVPCBecomeNodata(t *testing.T) {
 	}
 }
 
+// The device is gone before the agent has heard of it.
+func TestAMissingDeviceIsNodata(t *testing.T) {
+	r := newStubRig(t)
+	r.ask = &Client{}
+	r.SetPath(&Path{Device: "earesnone", Servers: []netip.Addr{vpcServer.Addr()}})
+	wantNodata(t, r.lookup(t, privateHost, dns.TypeA), dns.ExtendedErrorCodeNetworkError, "earesnone")
+}
+
 func TestNoServersAreNodata(t *testing.T) {
 	r := newStubRig(t)
 	r.SetPath(&Path{Link: "canal", Device: "wwan0"})

@@ -32,7 +32,7 @@ func (s *Stub) resolve(ctx context.Context, q *query) *reply {
 
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	own.reply = s.ask1(ctx, q)
+	own.reply = s.askOnce(ctx, q)
 
 	s.mu.Lock()
 	delete(s.inquiries, k)
@@ -41,8 +41,8 @@ func (s *Stub) resolve(ctx context.Context, q *query) *reply {
 	return own.reply
 }
 
-// ask1 asks once and keeps the answer.
-func (s *Stub) ask1(ctx context.Context, q *query) *reply {
+// askOnce asks once and keeps the answer.
+func (s *Stub) askOnce(ctx context.Context, q *query) *reply {
 	epoch := s.cache.now()
 	var r *reply
 	switch q.scope {

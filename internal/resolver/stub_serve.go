@@ -120,14 +120,18 @@ func (s *Stub) handle(ctx context.Context, running *sync.WaitGroup, raw []byte, 
 		}
 		return
 	}
+	slots := s.slots[0]
+	if q.scope == scopePrivate {
+		slots = s.slots[1]
+	}
 	select {
-	case s.slots <- struct{}{}:
+	case slots <- struct{}{}:
 	default:
 		write(q.pack(s.refuseLoad(q)))
 		return
 	}
 	running.Go(func() {
-		defer func() { <-s.slots }()
+		defer func() { <-slots }()
 		write(q.pack(s.resolve(ctx, q)))
 	})
 }
@@ -151,7 +155,7 @@ func (s *Stub) begin(raw []byte, udp bool) (*query, []byte) {
 
 func (s *Stub) refuseLoad(q *query) *reply {
 	if s.overloaded.due() {
-		s.log.Warn("too many DNS queries in flight, new ones are refused", "limit", cap(s.slots))
+		s.log.Warn("too many DNS queries in flight, new ones are refused", "limit", maxInFlight)
 	}
 	return s.unanswered(q, ede(dns.ExtendedErrorCodeOther, "too many queries in flight"))
 }

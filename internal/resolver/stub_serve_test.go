@@ -114,6 +114,48 @@ func TestListenServesThisDeviceOnly(t *testing.T) {
 	}
 }
 
+// A client with another address of this device is none of loopback's.
+func TestServeLoopbackOnly(t *testing.T) {
+	own := ownAddress(t)
+	addr := newStubRig(t).serve(t)
+	q := new(dns.Msg).SetQuestion("localhost.", dns.TypeA) // answered in turn
+	local := net.UDPAddrFromAddrPort(netip.AddrPortFrom(own, 0))
+	outside, err := net.DialUDP("udp", local, net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer outside.Close()
+	if err := (&dns.Conn{Conn: outside}).WriteMsg(q); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := dns.Exchange(q, addr.String()); err != nil || len(m.Answer) != 1 {
+		t.Fatal(m, err)
+	}
+	raw, err := outside.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var readErr error
+	if err := raw.Control(func(fd uintptr) { _, _, readErr = syscall.Recvfrom(int(fd), make([]byte, 512), 0) }); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(readErr, syscall.EAGAIN) {
+		t.Errorf("answered %s: %v", own, readErr)
+	}
+
+	conn, err := (&net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(own, 0))}).Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	wire := &dns.Conn{Conn: conn}
+	_ = wire.WriteMsg(q)
+	if m, err := wire.ReadMsg(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("TCP from %s: %v, %v", own, m, err)
+	}
+}
+
 func TestListenNamesWhoHasThePort(t *testing.T) {
 	for _, network := range []string{"udp", "tcp"} {
 		t.Run(network, func(t *testing.T) {
@@ -186,7 +228,7 @@ func (r *stubRig) waitListening(t *testing.T) netip.AddrPort {
 // here is still answered.
 func TestQueriesInFlightAreBounded(t *testing.T) {
 	r := newStubRig(t)
-	r.slots = make(chan struct{}, 1)
+	r.slots = [2]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)}
 	r.up()
 	r.lookup(t, "www.example.com", dns.TypeA)
 	release := make(chan struct{})
@@ -217,7 +259,10 @@ func TestQueriesInFlightAreBounded(t *testing.T) {
 			t.Errorf("beyond the bound: %v", m)
 		}
 	}
-	ask(privateHost + ".")
+	ask(privateHost + ".") // the VPC is not the one that is slow
+	wantValues(t, read(), dns.TypeA, "10.0.20.107", "10.0.6.105")
+	r.slots[1] <- struct{}{} // now it is, too
+	ask("other.amazonaws.com.")
 	wantNodata(t, read(), dns.ExtendedErrorCodeOther, "too many queries")
 	ask("www.example.com.")
 	wantValues(t, read(), dns.TypeA, "203.0.113.80")
