@@ -32,7 +32,7 @@ const (
 const (
 	gcPercent   = 50
 	memoryLimit = 24 << 20 // bytes
-	trimAfter   = time.Second
+	trimAfter   = 2 * time.Second // without any event
 )
 
 // proxyOptions are the options as given; see bind for what they mean.
@@ -146,11 +146,11 @@ func serveTunnel(ctx context.Context, cfg localproxy.Config, eventsFD int) error
 		defer cancel()
 		go cancelWhen(ctx, pipe.Gone(), cancel)
 	}
+	quiet := time.AfterFunc(trimAfter, func() { trim(cfg.Log) })
+	defer quiet.Stop()
 	cfg.Events = func(e localproxy.Event) {
 		send(e)
-		if e.Event == localproxy.EventConnected {
-			time.AfterFunc(trimAfter, func() { trim(cfg.Log) })
-		}
+		quiet.Reset(trimAfter)
 	}
 	proxy, err := localproxy.New(cfg)
 	if err != nil {
@@ -167,7 +167,7 @@ func cancelWhen(ctx context.Context, gone <-chan struct{}, cancel func()) {
 	}
 }
 
-// trim gives back what starting up took. A tunnel may stay idle for hours.
+// trim gives back what is not needed while nothing happens, which may be hours.
 func trim(log *slog.Logger) {
 	if err := localproxy.Trim(); err != nil {
 		log.Debug("memory was not given back", "reason", err)

@@ -225,6 +225,7 @@ func pour(conn net.Conn, n int64) {
 }
 
 const (
+	settle     = 5 * time.Second // until start-up is over and its memory given back
 	idleFor    = 10 * time.Second
 	slowFor    = 8 * time.Second
 	slowRate   = 1e6 // bytes per second
@@ -238,7 +239,7 @@ func (b *bench) idle(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	time.Sleep(2 * time.Second) // until start-up is over
+	time.Sleep(settle)
 	before, err := r.cpu()
 	if err != nil {
 		return nil, err
@@ -313,7 +314,7 @@ func (b *bench) held(ctx context.Context) ([]row, error) {
 	if err := r.wire.Send(ctx, data(1, []byte("x"))); err != nil {
 		return nil, err
 	}
-	time.Sleep(time.Second)
+	time.Sleep(settle)
 	before, _, err := r.memory()
 	if err != nil {
 		return nil, err
@@ -325,7 +326,7 @@ func (b *bench) held(ctx context.Context) ([]row, error) {
 		}
 	}
 	<-all
-	time.Sleep(time.Second)
+	time.Sleep(settle)
 	after, _, err := r.memory()
 	if err != nil {
 		return nil, err
