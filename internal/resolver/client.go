@@ -105,6 +105,7 @@ func (c *Client) timeout(network string) time.Duration {
 	return otherwise
 }
 
+// exchange sends m and reads until something answers it or ctx ends.
 func (c *Client) exchange(ctx context.Context, network string, m *dns.Msg, server netip.AddrPort, device string) (*dns.Msg, error) {
 	d := net.Dialer{KeepAlive: -1, Control: bindTo(device)}
 	// A connected UDP socket: the kernel drops what comes from elsewhere, and
@@ -114,6 +115,7 @@ func (c *Client) exchange(ctx context.Context, network string, m *dns.Msg, serve
 		return nil, err
 	}
 	defer conn.Close()
+	// Reads and writes know deadlines only: the end of ctx becomes one.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 

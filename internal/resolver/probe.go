@@ -118,6 +118,8 @@ func (p *Prober) result(ctx context.Context, path Path) (Result, error) {
 			return f.result, f.err
 		}
 		select {
+		// A flight over the path's old device, or one that was broken off, says
+		// nothing of this one.
 		case <-f.landed:
 			if f.err == nil && f.path.same(path) {
 				return f.result, nil
@@ -144,6 +146,7 @@ func (p *Prober) board(path Path) (f *flight, mine bool) {
 	return l.flight, true
 }
 
+// fly asks, and lands the flight whatever comes of it.
 func (p *Prober) fly(ctx context.Context, f *flight) {
 	r := askAll(ctx, p.ask, p.host, f.path, p.servers(f.path))
 	p.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -101,9 +102,13 @@ func (w *watching) step(ctx context.Context) {
 		w.o.Stub.SetPath(nil)
 		w.tell(status.Update{State: status.Down, Reason: status.ReasonNoAnswer, Detail: "the link carries no path"})
 		return
-	case !reflect.DeepEqual(path, w.path):
+	case !path.same(w.path):
 		w.begin(path)
 		w.asked = time.Time{}
+		w.o.Stub.SetPath(&path)
+	case !slices.Equal(path.Servers, w.path.Servers):
+		// News for the stub, but no loss: the last result still counts.
+		w.path = path
 		w.o.Stub.SetPath(&path)
 	}
 	if r, ok := w.o.Prober.lastOver(path); ok && r.seq != w.seen && w.isNew(r) {

@@ -81,6 +81,8 @@ func (h *health) judge(host HostState) status.Update {
 	return u
 }
 
+// judgeFailure tells a resolver that stopped answering, which is held, from one
+// that never did: nothing is lost by waiting for it, and nothing carried either.
 func (h *health) judgeFailure(u *status.Update) {
 	trouble := h.last.trouble()
 	since := fmt.Sprintf("%s since %s", trouble, timeOfDay(h.failing))
@@ -131,6 +133,7 @@ func (h *health) publicHint() string {
 		h.endpoint, h.last.Server)
 }
 
+// trampled says who undid what, as far as it is known.
 func trampled(host HostState) string {
 	detail := "other programs on this device do not ask the agent"
 	if host.Culprit != "" {

@@ -143,6 +143,11 @@ func TestStageLogsChangesOnly(t *testing.T) {
 		r.vpc.answers("10.0.6.105")
 		r.start(t)
 		pass(time.Hour)
+		before, more := r.reports.count(), tun0("10.0.0.2", "10.0.0.3")
+		r.move(&more)
+		if r.reports.count() == before {
+			t.Error("other servers are not reported")
+		}
 		r.vpc.fails(dns.RcodeServerFailure)
 		pass(time.Hour)
 		r.end(t)

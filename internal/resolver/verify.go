@@ -61,7 +61,6 @@ type Verifier struct {
 type proof struct {
 	path  Path
 	addrs []netip.Addr
-	until time.Time // when the DNS answer has run out
 }
 
 // NewVerifier returns a Verifier that has proved nothing yet.
@@ -168,13 +167,15 @@ func (p *proving) step(ctx context.Context) {
 		p.tell()
 		return
 	}
+	// Only what came over this very path counts: a standby link may be in
+	// another VPC, with other addresses of the same name.
 	if r, ok := p.o.Prober.lastOver(path); ok && r.seq != p.seen {
 		p.take(r)
 	}
 	p.expire(time.Now())
 	p.mode = p.o.HostMode()
 	p.settleRoutes(ctx)
-	p.publish(proof{path: path, addrs: p.proved(), until: p.answer.At.Add(p.answer.TTL)})
+	p.publish(proof{path: path, addrs: p.proved()})
 	p.tell()
 	p.askOS(ctx)
 }
@@ -210,6 +211,7 @@ func (p *proving) settleRoutes(ctx context.Context) {
 			return
 		}
 	}
+	// What counts is where packets go, not what the link says of its work.
 	routeErr := p.o.Route(ctx, p.answer.Addresses...)
 	p.route = p.leave(p.path, p.answer.Addresses)
 	p.routed, p.nextRoute = true, now.Add(p.pause)

@@ -77,6 +77,7 @@ func (e *evidence) take(r Result) {
 
 func (e *evidence) answered() bool { return len(e.answer.Addresses) > 0 }
 
+// doubt starts the hold, if there is anything to hold.
 func (e *evidence) doubt(r Result) {
 	e.trouble = r.trouble()
 	if e.answered() && e.failing.IsZero() {
@@ -128,6 +129,8 @@ func (e *evidence) judge() status.Update {
 	return u
 }
 
+// leakHint knows better than the reason's hint if the stub was never told that
+// the endpoint's name is private.
 func (e *evidence) leakHint() string {
 	if slices.ContainsFunc(e.domains, func(d string) bool { return dns.IsSubDomain(d, e.endpoint.Host) }) {
 		return ""

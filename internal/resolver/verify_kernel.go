@@ -38,6 +38,7 @@ func (fib) leaves(a netip.Addr, path Path) error {
 		if r.Type != unix.RTN_UNICAST {
 			return fmt.Errorf("%s is taken by a route of type %s", a, routeType(r.Type))
 		}
+		// By index: a device that was made anew has the old one's name.
 		for _, out := range waysOut(r) {
 			if out != path.Index {
 				return fmt.Errorf("%s would leave through %s, not %s", a, deviceName(out), path.Device)

@@ -2,6 +2,8 @@ package resolver
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +142,14 @@ func TestFIBWatchSeesWhatMayMoveARoute(t *testing.T) {
 		for range events { // ends when it is closed
 		}
 	})
+}
+
+func TestFIBWatchGoesOnAfterLostMessages(t *testing.T) {
+	for err, want := range map[error]bool{unix.ENOBUFS: true, unix.EINTR: true, unix.EBADF: false, os.ErrClosed: false} {
+		if got := transient(fmt.Errorf("receiving: %w", err)); got != want {
+			t.Errorf("%v is transient: %t", err, got)
+		}
+	}
 }
 
 // drain waits until a change of before has been seen and no more comes.

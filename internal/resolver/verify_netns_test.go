@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -165,8 +166,13 @@ func TestOSLookupAsksAsOtherProgramsDo(t *testing.T) {
 	inNetns(t, func(t *testing.T) {
 		_, far := farSide(t)
 		asked := make(chan string, 8)
+		var gone atomic.Bool
 		resolverAt(t, far, "10.0.0.2", func(w dns.ResponseWriter, q *dns.Msg) {
 			asked <- q.Question[0].String()
+			if gone.Load() {
+				_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeNameError))
+				return
+			}
 			answerWith("198.51.100.80", "198.51.100.81")(w, q)
 		})
 		resolvConf(t, "10.0.0.2")
@@ -176,13 +182,18 @@ func TestOSLookupAsksAsOtherProgramsDo(t *testing.T) {
 				t.Fatalf("got %v, %v", addrs, err)
 			}
 		}
+		gone.Store(true)
+		if addrs, err := osLookup(t.Context(), testHost); err == nil {
+			t.Errorf("a name that is gone has %v", addrs)
+		}
 		close(asked)
 		var questions []string
 		for q := range asked {
 			questions = append(questions, q)
 		}
+		// IPv4 only, no cache, and no search list where the name is gone.
 		one := ";" + testHost + ".\tIN\t A"
-		if want := []string{one, one}; !slices.Equal(questions, want) { // rooted, IPv4 only, no cache
+		if want := []string{one, one, one}; !slices.Equal(questions, want) {
 			t.Errorf("asked %q, want %q", questions, want)
 		}
 	})

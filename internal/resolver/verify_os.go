@@ -46,7 +46,7 @@ type osView struct {
 	fault  string    // why it counts against the device; "" when it agrees
 }
 
-// osAnswer is one lookup and what it was compared with.
+// osAnswer is one lookup.
 type osAnswer struct {
 	addrs []netip.Addr
 	err   error
@@ -58,6 +58,9 @@ type osAnswer struct {
 func (e *evidence) takeOS(a osAnswer, now time.Time) {
 	o := &e.os
 	o.asking = false
+	if !e.answered() {
+		return // meanwhile there is nothing to compare it with
+	}
 	fault, certain := osFault(a, e.answer.Addresses, e.endpoint.PrivateCIDRs)
 	if fault == "" {
 		*o = osView{known: true, due: now.Add(osInterval)}
