@@ -31,7 +31,7 @@ const (
 // data path, so that this costs nothing there.
 const (
 	gcPercent   = 50
-	memoryLimit = 24 << 20 // bytes
+	memoryLimit = 24 << 20        // bytes
 	trimAfter   = 2 * time.Second // without any event
 )
 
