@@ -48,7 +48,8 @@ func isLeftover(dir, socket string) bool {
 	if err != nil {
 		return false
 	}
-	ours, err := os.Readlink("/proc/self/ns/net")
+	// Of this thread: /proc/self is the first one's, which may have been taken elsewhere.
+	ours, err := os.Readlink("/proc/thread-self/ns/net")
 	return err == nil && theirs == ours
 }
 

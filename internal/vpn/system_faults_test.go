@@ -109,10 +109,14 @@ func TestSystemBlackHole(t *testing.T) {
 	s.nft("add", "chain", "ip", "hole", "out", "{ type filter hook output priority -300; }")
 	s.nft("add", "rule", "ip", "hole", "in", "udp", "dport", "443", "drop")
 	s.nft("add", "rule", "ip", "hole", "out", "udp", "sport", "443", "drop")
+	cut := time.Now()
 	a.expect(status.Down, status.ReasonNoAnswer, "nothing from 203.0.113.10:443 since ")
+	t.Logf("a black hole is told after %v", time.Since(cut).Round(10*time.Millisecond))
 	a.expect(status.Down, status.ReasonNoAnswer, "203.0.113.10:443 does not answer; the uplink is there (eth0 via 192.168.50.1)")
 	s.nft("delete", "table", "ip", "hole")
+	lifted := time.Now()
 	a.expect(status.OK, status.ReasonConnected, "")
+	t.Logf("up %v after it was lifted", time.Since(lifted).Round(10*time.Millisecond))
 }
 
 func TestSystemUplinkGoesAndComesBack(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"edgeagent/internal/status"
 )
@@ -79,8 +80,10 @@ func TestSystemKilledOpenVPNIsReplaced(t *testing.T) {
 	if err := syscall.Kill(pidOf(up), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	killed := time.Now()
 	a.expect(status.Down, status.ReasonProcessExited, "signal 9")
 	again := a.expect(status.OK, status.ReasonConnected, "")
+	t.Logf("up again %v after SIGKILL", time.Since(killed).Round(10*time.Millisecond))
 	if pidOf(again) == pidOf(up) {
 		t.Error("the same pid")
 	}
