@@ -169,7 +169,8 @@ func (k *keeper) deviceStands(now time.Time, v view) bool {
 	default:
 		return true
 	}
-	k.blame(now, cause{status.ReasonInterfaceMissing, k.path.Device + " " + what, "", fast})
+	k.blame(now, cause{status.ReasonInterfaceMissing, k.path.Device + " " + what,
+		"It is being made anew. If this repeats, keep NetworkManager, dhcpcd or scripts off tun devices.", fast})
 	k.leave(now)
 	k.timers.set(deviceTimer, now.Add(deviceGrace))
 	return false

@@ -57,7 +57,6 @@ func (k *keeper) update() status.Update {
 		k.describeDown(&u)
 	}
 	u.Detail = plain(u.Detail)
-	u.Idle = k.phase == idle
 	return u
 }
 
