@@ -114,9 +114,16 @@ func (l *Lab) writeKnownHosts() error {
 // SSH runs a command on the device from the office, through whatever listens
 // at port of the office machine's loopback (which is in the VPC here).
 func (l *Lab) SSH(ctx context.Context, port uint16, command string) (string, error) {
-	return l.VPC.Run(ctx, "ssh", "-F", "none", "-i", l.path("office", "id"),
+	args := append(l.sshOptions(), "-p", fmt.Sprint(port), "root@127.0.0.1", command)
+	return l.VPC.Run(ctx, "ssh", args...)
+}
+
+// sshOptions are those that the office's ssh and scp share.
+func (l *Lab) sshOptions() []string {
+	return []string{
+		"-F", "none", "-i", l.path("office", "id"),
 		"-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
-		"-o", "UserKnownHostsFile="+l.path("office", "known_hosts"),
-		"-o", "StrictHostKeyChecking=yes", "-o", "HostKeyAlias="+Thing,
-		"-p", fmt.Sprint(port), "root@127.0.0.1", command)
+		"-o", "UserKnownHostsFile=" + l.path("office", "known_hosts"),
+		"-o", "StrictHostKeyChecking=yes", "-o", "HostKeyAlias=" + Thing,
+	}
 }

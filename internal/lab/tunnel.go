@@ -58,8 +58,13 @@ func (l *Lab) OpenTunnel(ctx context.Context, services ...string) (*Tunnel, erro
 	if t.Connected, err = l.arrivals.wait(ctx); err != nil {
 		return nil, fmt.Errorf("opening a tunnel: %w", err)
 	}
-	listen := map[string]string{}
-	for _, service := range services {
+	return t, t.connect(ctx)
+}
+
+// connect connects the office's side, which listens for each service.
+func (t *Tunnel) connect(ctx context.Context) error {
+	l, listen := t.lab, map[string]string{}
+	for _, service := range t.Services {
 		listen[service] = "127.0.0.1:0"
 	}
 	t.source = tunneling.NewSource(tunneling.SourceOptions{
@@ -71,10 +76,10 @@ func (l *Lab) OpenTunnel(ctx context.Context, services ...string) (*Tunnel, erro
 		ListenFunc: func(_, addr string) (net.Listener, error) { return l.VPC.Listen(addr) },
 	})
 	if err := t.source.Start(context.WithoutCancel(ctx)); err != nil {
-		return nil, fmt.Errorf("opening a tunnel: %w", err)
+		return fmt.Errorf("opening a tunnel: %w", err)
 	}
 	l.atClose(func() { t.source.Close() })
-	return t, nil
+	return nil
 }
 
 // SSH runs a command on the device through the tunnel's service SSH.
