@@ -55,12 +55,13 @@ func build(o Options) (*parts, error) {
 		return nil, err
 	}
 	stage := resolver.NewStage(resolver.StageOptions{
-		Prober: prober, Stub: dns.stub, Path: path, HostState: dns.State, HostChanged: dns.Changed,
+		Prober: prober, Stub: dns.stub, Path: path, Pace: p.link.Pace,
+		HostState: dns.State, HostChanged: dns.Changed,
 		Private: cfg.Endpoint.PrivateCIDRs, Config: cfg.Resolver, Probe: cfg.Probe, Log: o.Log,
 	})
 	endpoint := resolver.NewVerifier(resolver.VerifierOptions{
 		Endpoint: cfg.Endpoint, Domains: cfg.Resolver.Domains, Prober: prober, Client: client,
-		Path: path, Route: p.link.Route, HostMode: dns.host.Mode, HostChanged: dns.Changed, Probe: cfg.Probe, Log: o.Log,
+		Path: path, Route: p.link.Route, HostMode: dns.pointedMode, HostChanged: dns.Changed, Probe: cfg.Probe, Log: o.Log,
 	})
 	p.tunnel = tunnel.New(tunnel.Options{
 		Thing: cfg.Device.Thing, Region: cfg.Device.Region, Tunnel: cfg.Tunnel,

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"edgeagent/internal/config"
 	"edgeagent/internal/resolver"
 	"edgeagent/internal/status"
 	"edgeagent/internal/vpn"
@@ -142,6 +143,15 @@ func (d *dnsService) State() resolver.HostState {
 		s.Pointed, s.Detail = false, d.fault
 	}
 	return s
+}
+
+// pointedMode is the host mode while the OS asks the stub, else none: to ask the
+// OS for a private name then would send it to a public server.
+func (d *dnsService) pointedMode() string {
+	if s := d.State(); s.Pointed {
+		return s.Mode
+	}
+	return config.HostNone
 }
 
 // Changed returns a channel that is closed at the next change of State.
