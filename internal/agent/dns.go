@@ -32,15 +32,25 @@ type dnsService struct {
 
 	mu      sync.Mutex
 	state   resolver.HostState
-	fault   string // why the OS is not pointed at the stub, if the agent knows
+	faults  map[step]string // why the OS is not served, by what failed
 	changed chan struct{}
 }
+
+// step is something that the DNS service does.
+type step string
+
+const (
+	serving   step = "serving DNS"
+	applying  step = "pointing the OS at the DNS stub"
+	watching  step = "watching the OS's DNS"
+	restoring step = "restoring the OS's DNS"
+)
 
 func newDNSService(o Options, board *status.Board, client *resolver.Client) (*dnsService, error) {
 	host := resolver.NewHost(resolver.HostOptions{Config: o.Config.Resolver, RuntimeDir: o.RuntimeDir, Log: o.Log})
 	d := &dnsService{
 		host: host, root: os.Geteuid() == 0, log: o.Log,
-		state: resolver.HostState{Mode: host.Mode()}, changed: make(chan struct{}),
+		state: resolver.HostState{Mode: host.Mode()}, faults: map[step]string{}, changed: make(chan struct{}),
 	}
 	var exempt []string
 	for _, link := range o.Config.Links {
@@ -73,59 +83,78 @@ func closedBecause(board *status.Board) string {
 func (d *dnsService) run(ctx context.Context) {
 	if d.root {
 		// What a killed daemon left behind would send the OS to a dead address.
-		d.try("restoring the OS's DNS", d.host.Restore(ctx))
+		d.try(restoring, d.host.Restore(ctx))
 	}
+	var running sync.WaitGroup
+	listening := make(chan struct{})
+	running.Go(func() { d.serve(ctx, sync.OnceFunc(func() { close(listening) })) })
+	defer running.Wait()
+	select {
+	case <-listening:
+	case <-ctx.Done():
+		return
+	}
+	if d.root {
+		d.try(applying, d.host.Apply(ctx))
+		defer d.restore(context.WithoutCancel(ctx))
+	}
+	d.try(watching, d.host.Watch(ctx, d.seen))
+}
+
+// serve keeps the stub listening until ctx ends, and calls ready each time it does.
+func (d *dnsService) serve(ctx context.Context, ready func()) {
 	for {
 		err := d.stub.Listen()
 		if err == nil {
-			break
+			d.try(serving, nil)
+			ready()
+			err = d.stub.Serve(ctx)
 		}
-		d.try("starting the DNS stub", err)
+		if ctx.Err() != nil {
+			return
+		}
+		d.try(serving, err)
 		select {
 		case <-time.After(listenAgain):
 		case <-ctx.Done():
 			return
 		}
 	}
-	var running sync.WaitGroup
-	running.Go(func() { d.try("serving DNS", d.stub.Serve(ctx)) })
-	if d.root {
-		d.try("pointing the OS at the DNS stub", d.host.Apply(ctx))
-		defer d.restore(context.WithoutCancel(ctx))
-	}
-	running.Go(func() { d.try("watching the OS's DNS", d.host.Watch(ctx, d.seen)) })
-	running.Wait()
 }
 
 func (d *dnsService) restore(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, restoreWithin)
 	defer cancel()
-	d.try("restoring the OS's DNS", d.host.Restore(ctx))
+	d.try(restoring, d.host.Restore(ctx))
 }
 
-// try publishes and logs a failed step; a step that works clears the fault.
-func (d *dnsService) try(step string, err error) {
+// try publishes and logs a failed step; a step that works clears its fault.
+func (d *dnsService) try(what step, err error) {
 	fault := ""
 	if err != nil {
-		fault = fmt.Sprintf("%s: %v", step, err)
+		fault = fmt.Sprintf("%s: %v", what, err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if fault == d.fault {
+	if fault == d.faults[what] {
 		return
 	}
-	d.fault = fault
+	d.faults[what] = fault
 	if err != nil {
-		d.log.Error(step+" failed", "err", err)
+		d.log.Error(string(what)+" failed", "err", err)
 	}
 	d.announce()
 }
 
-// seen takes what the watch has found.
+// seen takes what the watch has found. An apply that failed may since have been
+// made up for, by a repair or by hand.
 func (d *dnsService) seen(s resolver.HostState) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.state = s
+	if s.Pointed {
+		d.faults[applying] = ""
+	}
 	d.announce()
 }
 
@@ -139,8 +168,11 @@ func (d *dnsService) State() resolver.HostState {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.state
-	if d.fault != "" {
-		s.Pointed, s.Detail = false, d.fault
+	for _, what := range []step{serving, applying, watching} {
+		if fault := d.faults[what]; fault != "" {
+			s.Pointed, s.Detail = false, fault
+			break
+		}
 	}
 	return s
 }
