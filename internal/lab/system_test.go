@@ -21,6 +21,10 @@ const binEnv = "EDGEAGENT_BIN"
 // 20 s of ping-restart and a try or two after it.
 const agentTimeout = 90 * time.Second
 
+// brokerTimeout bounds the wait for a line of the broker's log; a packet that
+// was lost for good never makes one.
+const brokerTimeout = 5 * time.Second
+
 // impatient is a config with which a test need not wait for long.
 var impatient = map[string]string{
 	"probe.interval": "2s", "probe.suspect_interval": "1s", "probe.timeout": "500ms",
@@ -147,6 +151,16 @@ func brokerLog(t *testing.T, l *Lab, text string) int {
 	data, err := os.ReadFile(l.path("log", "mosquitto.log"))
 	must(t, err)
 	return strings.Count(string(data), text)
+}
+
+// waitBrokerLog waits until the broker's log holds text: it writes of what
+// happened a moment after the device knows it.
+func waitBrokerLog(t *testing.T, l *Lab, text string) {
+	t.Helper()
+	err := poll(within(t, brokerTimeout), readyEvery, func() error { return contains(l.path("log", "mosquitto.log"), text) })
+	if err != nil {
+		t.Errorf("at the broker: %v", err)
+	}
 }
 
 // resolvConf returns the device's /etc/resolv.conf.
