@@ -2,7 +2,9 @@
 
 GO      ?= go
 VERSION ?= 0.1.0
-LDFLAGS := -s -w -X main.version=$(VERSION)
+# The time of the commit, not of the build: the same source gives the same bytes.
+BUILT   := $(shell git log -1 --format=%cI 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
