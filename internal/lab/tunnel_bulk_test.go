@@ -154,8 +154,10 @@ func isClosed(c <-chan struct{}) bool {
 func TestTunnelCarriesServicesSideBySide(t *testing.T) {
 	t.Parallel()
 	l, a := startOK(t, Options{Config: bothServices(nil)})
-	enough := make(chan struct{})
 	sizes := []int{50_000_000, 5_000_000, 5_000_000}
+	used, none := make(chan struct{}), make(chan struct{})
+	close(none)
+	enough := []chan struct{}{used, none, none}
 	type result struct {
 		id byte
 		exchanged
@@ -168,7 +170,7 @@ func TestTunnelCarriesServicesSideBySide(t *testing.T) {
 			device <- result{err: err}
 			return
 		}
-		e, err := screen{100 + id[0], sizes[id[0]], enough}.exchange(conn)
+		e, err := screen{100 + id[0], sizes[id[0]], enough[id[0]]}.exchange(conn)
 		device <- result{id[0], e, err}
 		io.Copy(io.Discard, conn) // until the office closes: our close could overtake its bytes
 	})
@@ -181,17 +183,17 @@ func TestTunnelCarriesServicesSideBySide(t *testing.T) {
 				far <- result{err: err}
 				return
 			}
-			e, err := screen{byte(i), size, enough}.exchange(conn)
+			e, err := screen{byte(i), size, enough[i]}.exchange(conn)
 			far <- result{byte(i), e, err}
 		}()
 	}
-	// The connections above send until ssh has been used beside them.
+	// The big one goes on until ssh has been used beside it.
 	session := openSSH(t, tunnel)
 	for i := range 10 {
 		session.say(t, fmt.Sprint("line ", i))
 	}
 	run(t, tunnel)
-	close(enough)
+	close(used)
 
 	results := map[byte][2]result{}
 	for range sizes {

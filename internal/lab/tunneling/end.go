@@ -22,13 +22,14 @@ type end struct {
 	out     *carrier
 	done    chan struct{}
 	once    sync.Once
+	cause   chan error // what reading ended with, once
 }
 
 func newEnd(s *Service, t *tunnel, mode string, ws *websocket.Conn, g *gate) *end {
 	e := &end{
 		s: s, tunnel: t, mode: mode, ws: ws, gate: g,
 		version: slices.Index(versions, ws.Subprotocol()) + 1,
-		done:    make(chan struct{}),
+		done:    make(chan struct{}), cause: make(chan error, 1),
 	}
 	cut := 0
 	if mode == "destination" {
@@ -47,6 +48,7 @@ func (e *end) serve(ctx context.Context) {
 		e.send(Message{Kind: ServiceIDs, Services: e.tunnel.services})
 	}
 	err := e.read(ctx)
+	e.cause <- err
 	if errors.Is(err, errRule) || errors.Is(err, errUnknownField) {
 		e.s.violations.Add(1)
 		e.s.opts.Log.Warn("closing a client", "mode", e.mode, "reason", err)

@@ -173,3 +173,14 @@ func (w *Wire) Gone() <-chan struct{} {
 	}
 	return e.done
 }
+
+// Cause waits until the connection has ended and returns how, as the service
+// saw it: websocket.CloseStatus finds the status of the destination's close
+// frame in it. To be called once for each connection.
+func (w *Wire) Cause() error {
+	e, err := w.end()
+	if err != nil {
+		return err
+	}
+	return <-e.cause
+}
