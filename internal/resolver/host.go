@@ -80,7 +80,7 @@ func NewHost(o HostOptions) *Host {
 	h.file = fileMode{
 		etc: o.EtcResolvConf, saved: o.EtcResolvConf + ".edgeagent-saved", fresh: o.EtcResolvConf + ".edgeagent-new",
 		runtime: filepath.Join(o.RuntimeDir, "resolv.conf"), lock: filepath.Join(o.RuntimeDir, "resolv.conf.lock"),
-		fallback: o.NMResolvConf, swap: renameExchange, step: func(string) {},
+		stub: o.Config.Listen.Addr(), fallback: o.NMResolvConf, swap: renameExchange, step: func(string) {},
 	}
 	if h.o.Repair == nil {
 		h.o.Repair = h.Apply

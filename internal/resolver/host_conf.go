@@ -162,6 +162,18 @@ func untouched(data []byte) bool {
 	return ok && found && string(line) == sum(body)
 }
 
+// withoutStub returns a resolv.conf without our header and the stub's address.
+func withoutStub(data []byte, stub netip.Addr) []byte {
+	var out []byte
+	for line := range bytes.Lines(data) {
+		ours := strings.Contains(confHeader, string(line)) || bytes.HasPrefix(line, []byte(sumPrefix))
+		if !ours && !parseConf(line).onlyAsks(stub) {
+			out = append(out, line...)
+		}
+	}
+	return out
+}
+
 func sum(body []byte) string {
 	h := sha256.Sum256(body)
 	return hex.EncodeToString(h[:8])

@@ -33,6 +33,10 @@ var situations = map[string]func(testing.TB, *hostRig){
 		r.apply(t)
 		writeTestFile(t, r.file.runtime, "nameserver 198.51.100.1\n")
 	},
+	"copied": func(t testing.TB, r *hostRig) {
+		r.apply(t)
+		r.put(t, "etc/resolv.conf", "nameserver 127.0.0.153\n")
+	},
 	"deleted": func(t testing.TB, r *hostRig) {
 		r.apply(t)
 		_ = os.Remove(r.o.EtcResolvConf)

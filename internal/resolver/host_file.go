@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -22,6 +23,7 @@ const noOriginal = "edgeagent:nothing"
 //	original   ours       crash before or after the exchange: saved is dropped
 //	ours       original   applied
 //	foreign    original   trampled: what is newer stays, saved is dropped
+//	copy       original   trampled by a copy of ours: saved is put back
 //	missing    original   deleted: saved is put back
 //	ours       -          somebody deleted saved: a link to the fallback is the best guess
 //
@@ -30,6 +32,7 @@ const noOriginal = "edgeagent:nothing"
 type fileMode struct {
 	etc, saved, fresh string // in one directory
 	runtime, lock     string // in the runtime directory
+	stub              netip.Addr
 	fallback          string
 
 	swap func(a, b string) error // exchanges two files: renameat2(2), or what tests put there
@@ -156,7 +159,8 @@ func (f *fileMode) holds(content []byte) bool {
 
 // restore undoes apply.
 func (f *fileMode) restore(ctx context.Context) error {
-	if _, err := os.Lstat(filepath.Dir(f.lock)); errors.Is(err, fs.ErrNotExist) && !f.touched() {
+	touched := f.touched()
+	if _, err := os.Lstat(filepath.Dir(f.lock)); errors.Is(err, fs.ErrNotExist) && !touched {
 		return nil // never applied since the boot: no need for a runtime directory
 	}
 	unlock, err := f.locked(ctx)
@@ -164,36 +168,31 @@ func (f *fileMode) restore(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	if err := f.heal(); err != nil {
+	err = f.heal()
+	if err == nil && f.applied() {
+		err = f.bringBack()
+	}
+	if err == nil {
+		err = f.remove(f.runtime)
+	}
+	if err != nil || !touched {
 		return err
 	}
-	if f.applied() {
-		if err := f.bringBack(); err != nil {
-			return err
-		}
-	}
-	return f.remove(f.runtime)
+	return f.sync(filepath.Dir(f.etc))
 }
 
 // bringBack ends the state "applied".
 func (f *fileMode) bringBack() error {
 	if kind, _ := kindOf(f.saved); kind == kindMissing {
-		if err := f.remove(f.etc); err != nil {
-			return err
-		}
-		return f.remove(f.saved)
+		return f.putBack()
 	}
 	err := f.exchange()
-	if errors.Is(err, unix.EINVAL) {
-		err = f.rename(f.saved, f.etc)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.EINVAL):
+		return f.putBack()
+	case err != nil:
 		return err
-	}
-	if err := f.sync(filepath.Dir(f.etc)); err != nil {
-		return err
-	}
-	if f.hasSaved() { // somebody changed etc just now
+	case f.hasSaved(): // somebody changed etc just now
 		return f.rename(f.saved, f.etc)
 	}
 	return f.remove(f.saved)
@@ -211,11 +210,32 @@ func (f *fileMode) heal() error {
 	if !f.hasSaved() {
 		return f.remove(f.saved)
 	}
-	_, err := os.Lstat(f.etc)
-	if kind, _ := kindOf(f.saved); kind == kindMissing || err == nil {
+	if f.hasNews() {
 		return f.remove(f.saved)
 	}
-	return f.rename(f.saved, f.etc)
+	return f.putBack()
+}
+
+// hasNews reports whether somebody has put something of his own in place of our
+// link. A copy of what we wrote, as `sed -i` makes, is none: kept, it would name
+// the stub for ever.
+func (f *fileMode) hasNews() bool {
+	if _, err := os.Lstat(f.etc); errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	conf, err := readConf(f.etc)
+	return err != nil || !conf.onlyAsks(f.stub)
+}
+
+// putBack makes saved etc again, whatever stands there.
+func (f *fileMode) putBack() error {
+	if kind, _ := kindOf(f.saved); kind != kindMissing {
+		return f.rename(f.saved, f.etc)
+	}
+	if err := f.remove(f.etc); err != nil {
+		return err
+	}
+	return f.remove(f.saved)
 }
 
 // healApplied deals with what happens to an applied system behind our back.
@@ -247,19 +267,21 @@ func (f *fileMode) touchedThrough() bool {
 }
 
 // writtenThrough returns what somebody wrote to etc: newer than what was saved.
-// A file without servers is the work of somebody who is not done yet, and
-// nothing to keep.
+// Without a server but the stub it is the work of somebody who is not done yet,
+// or nothing to keep.
 func (f *fileMode) writtenThrough() ([]byte, bool) {
 	if !f.touchedThrough() {
 		return nil, false
 	}
 	data, err := readSmall(f.runtime)
-	return data, err == nil && len(parseConf(data).servers) > 0
+	conf := parseConf(data)
+	return data, err == nil && len(conf.servers) > 0 && !conf.onlyAsks(f.stub)
 }
 
-// adopt makes data the content of etc, as its writer meant it to be.
+// adopt makes data the content of etc, as its writer meant it to be. If he added
+// to what we wrote, our part of it goes.
 func (f *fileMode) adopt(data []byte) error {
-	if err := f.create(f.fresh, data); err != nil {
+	if err := f.create(f.fresh, withoutStub(data, f.stub)); err != nil {
 		return err
 	}
 	if err := f.rename(f.fresh, f.etc); err != nil {

@@ -46,6 +46,11 @@ func TestAPipeInTheWay(t *testing.T) {
 	if err := unix.Mkfifo(r.o.EtcResolvConf, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	writer, err := os.OpenFile(r.o.EtcResolvConf, os.O_RDWR, 0) // who says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
 	refusesBoth(t, r, "resolv.conf is no regular file")
 }
 

@@ -15,7 +15,7 @@ func (h *Host) inspect(d decision) HostState {
 	conf, err := readConf(h.o.EtcResolvConf)
 	state := HostState{
 		Mode: d.mode, Detail: d.fault, Upstream: h.Upstream(),
-		Pointed: err == nil && h.points(conf) && !h.trampled(d),
+		Pointed: err == nil && h.points(conf),
 	}
 	if state.Pointed || d.mode == config.HostNone || d.fault != "" {
 		return state

@@ -39,9 +39,9 @@ func (h *Host) source() source {
 func (h *Host) candidates() []string {
 	original := h.file.original()
 	if conf, err := readConf(original); err == nil && conf.owner == "NetworkManager" {
-		return []string{h.o.NMResolvConf, original, h.o.ResolvedConf}
+		return []string{h.o.NMResolvConf, original, h.file.saved, h.o.ResolvedConf}
 	}
-	return []string{original, h.o.NMResolvConf, h.o.ResolvedConf}
+	return []string{original, h.file.saved, h.o.NMResolvConf, h.o.ResolvedConf}
 }
 
 // read reads one candidate. Where systemd-resolved's stub stands, its own

@@ -79,6 +79,9 @@ func TestWatchRepairsWhatIsTrampled(t *testing.T) {
 			data, _ := os.ReadFile(r.o.EtcResolvConf)
 			writeTestFile(t, r.o.EtcResolvConf, string(data)+"nameserver 198.51.100.3\n")
 		}, "a program that leaves no name", "names 127.0.0.153, 198.51.100.3, not only", "198.51.100.3"},
+		"a server put before ours": {func(t *testing.T, r *hostRig) {
+			r.put(t, "etc/resolv.conf", "nameserver 198.51.100.5\nnameserver 127.0.0.153\n")
+		}, "a program that leaves no name", "names 198.51.100.5, 127.0.0.153, not only", "198.51.100.5"},
 		"linked elsewhere": {func(t *testing.T, r *hostRig) {
 			r.put(t, "run/resolvconf/resolv.conf", "nameserver 198.51.100.4\n")
 			r.link(t, r.path("run/resolvconf/resolv.conf"), "etc/resolv.conf")
@@ -185,6 +188,40 @@ func TestWatchFollowsTheUplink(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.await(t, "the old file's again", servers("192.0.2.53"))
+}
+
+// A file of the site's own, wherever the link that was led to.
+func TestWatchFollowsTheOriginalLink(t *testing.T) {
+	r := newHostRig(t)
+	r.put(t, "data/dns", "nameserver 192.0.2.1\n")
+	r.link(t, "../data/dns", "etc/resolv.conf")
+	r.apply(t)
+	w := r.watch(t)
+	for _, addr := range []string{"192.0.2.1", "192.0.2.2"} {
+		r.put(t, "data/dns", "nameserver "+addr+"\n")
+		w.await(t, addr, func(s HostState) bool { return len(s.Upstream) == 1 && s.Upstream[0].Addr().String() == addr })
+	}
+}
+
+// A copy of ours does its work, and is replaced by ours all the same: after
+// Restore it would name a stub that is gone.
+func TestWatchReplacesACopy(t *testing.T) {
+	r := newHostRig(t)
+	r.put(t, "etc/resolv.conf", "nameserver 192.0.2.53\n")
+	r.apply(t)
+	w := r.watch(t)
+	w.await(t, "pointed", pointed)
+	data, err := os.ReadFile(r.o.EtcResolvConf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.put(t, "etc/resolv.conf", string(data))
+	s := w.await(t, "replaced", func(s HostState) bool { return s.Repairs == 1 })
+	if !s.Pointed || len(s.Upstream) != 1 || slices.ContainsFunc(w.all, lost) {
+		t.Errorf("told %+v", w.all)
+	}
+	r.restore(t)
+	r.wantServers(t, "192.0.2.53")
 }
 
 // The runtime directory's file is not the daemon's to lose.

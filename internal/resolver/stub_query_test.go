@@ -175,6 +175,26 @@ func TestExtendedErrorsForOldClients(t *testing.T) {
 	}
 }
 
+func TestRecordsThatCannotBePacked(t *testing.T) {
+	r := newStubRig(t)
+	r.up()
+	broken := func(q *dns.Msg) *dns.Msg {
+		m := new(dns.Msg).SetReply(q)
+		m.Answer = []dns.RR{&dns.TXT{
+			Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 60},
+			Txt: []string{strings.Repeat("x", 300)},
+		}}
+		return m
+	}
+	r.net.set(vpcServer, broken)
+	r.net.set(uplinkServer, broken)
+	for name, want := range map[string]int{privateHost: dns.RcodeSuccess, "www.example.com": dns.RcodeServerFailure} {
+		if m := r.lookup(t, name, dns.TypeTXT); m.Rcode != want || len(m.Answer) != 0 {
+			t.Errorf("%s: %v", name, m)
+		}
+	}
+}
+
 // The text comes from errors of all sorts; the answer must still fit.
 func TestTextOfAnExtendedError(t *testing.T) {
 	r := newStubRig(t)

@@ -297,6 +297,25 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	})
 }
 
+// One that is accepted as Serve ends is closed, not forgotten.
+func TestTheLastConnectionIsClosed(t *testing.T) {
+	r := newStubRig(t)
+	l, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	conn := dialTCP(t, l.addr)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.serveTCP(ctx, nil, l.tcp); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ReadMsg(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("still open: %v", err)
+	}
+}
+
 func TestConnectionsEndWithServe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newStubRig(t)
