@@ -19,22 +19,29 @@ formatted() {
 	[ -z "$files" ]
 }
 
+# as_root prints what runs a test program as root. Those that call go find it,
+# the modules that the user has, and a build cache that is not the user's.
+as_root() {
+	printf "sudo -n env 'PATH=%s' 'GOMODCACHE=%s' 'GOFLAGS=%s' 'GOCACHE=%s' 'EDGEAGENT_BIN=%s'" \
+		"$PATH" "$(go env GOMODCACHE)" "$(go env GOFLAGS)" "$scratch/cache" "$EDGEAGENT_BIN"
+}
+
 tests() {
-	local run_as=() report status=0
+	local run_as=()
 	if [ "$(id -u)" != 0 ]; then
 		if sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; then
-			run_as=(-exec "sudo -n --preserve-env=EDGEAGENT_BIN")
+			run_as=(-exec "$(as_root)")
 		else
 			echo "neither root nor sudo: the tests that need root are skipped"
 		fi
 	fi
-	report=$(mktemp -d) || return 1
-	go build -o "$report/testreport" ./scripts/testreport || return 1
-	EDGEAGENT_BIN=$PWD/bin/edgeagent \
-		go test -race -json -timeout 20m "${run_as[@]}" ./... | "$report/testreport" || status=1
-	rm -rf "$report"
-	return $status
+	go build -o "$scratch/testreport" ./scripts/testreport &&
+		go test -race -json -timeout 20m "${run_as[@]}" ./... | "$scratch/testreport"
 }
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch" 2>/dev/null || sudo -n rm -rf "$scratch"' EXIT
+export EDGEAGENT_BIN=$PWD/bin/edgeagent
 
 step gofmt formatted
 step "go vet" go vet ./...

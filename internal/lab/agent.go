@@ -60,8 +60,10 @@ func (l *Lab) Edgeagent(ctx context.Context, bin string, args ...string) (out st
 		return "", 0, err
 	}
 	cmd := l.Device.Command(ctx, bin, args...)
+	// People's output is compared and printed: no colours.
 	cmd.Env = append(os.Environ(), "EDGEAGENT_RUNTIME_DIR="+l.RuntimeDir(), "NO_COLOR=1")
 	out, err = l.Device.finish(cmd, l.Device.Do)
+	// An exit code is an answer, not a failure.
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return out, exit.ExitCode(), nil
@@ -90,6 +92,7 @@ func (a *Agent) Screen(ctx context.Context) (string, error) {
 	return out, err
 }
 
+// decodeStatus refuses a schema it does not know rather than misread it.
 func decodeStatus(data []byte) (s status.Snapshot, err error) {
 	if err = json.Unmarshal(data, &s); err == nil && s.Schema != status.Schema {
 		err = fmt.Errorf("schema %d", s.Schema)
@@ -104,7 +107,7 @@ func decodeStatus(data []byte) (s status.Snapshot, err error) {
 // cost of a process, so that it can be asked often.
 func (a *Agent) Peek(ctx context.Context) (status.Snapshot, error) {
 	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
+		DisableKeepAlives: true, // each client is thrown away with its connection
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", a.lab.path("device", "run", "control.sock"))
 		},

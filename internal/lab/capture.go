@@ -60,6 +60,7 @@ func (c *Capture) open(device string) error {
 	if err != nil {
 		return err
 	}
+	// The kernel wants it in network byte order.
 	all := int(binary.NativeEndian.Uint16([]byte{unix.ETH_P_ALL >> 8, unix.ETH_P_ALL & 0xff}))
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -91,6 +92,8 @@ func (c *Capture) run() {
 	}
 }
 
+// record classifies at once: keeping frames for later would cost memory that a
+// fast transfer through the VPN does not leave.
 func (c *Capture) record(at time.Time, frame []byte) {
 	sighting, bad := classify(frame)
 	c.mu.Lock()
@@ -179,6 +182,7 @@ func (c *Capture) stats() (stats *unix.TpacketStats, err error) {
 	return stats, err
 }
 
+// close ends run, then the file it writes.
 func (c *Capture) close() {
 	c.socket.Close()
 	<-c.done

@@ -32,6 +32,8 @@ func (l *Lab) RuntimeDir() string { return l.path("device", "run") }
 // StateDir returns the state directory of the device's agent.
 func (l *Lab) StateDir() string { return l.path("device", "state") }
 
+// writeConfig writes only keys that have no default, and those of the options:
+// to write out a default can mean something else than to leave it.
 func (l *Lab) writeConfig() error {
 	keys := map[string]string{
 		"device.thing": Thing, "device.region": Region,

@@ -23,7 +23,8 @@ func (l *Lab) setUpDevice() error {
 		if err := os.MkdirAll("/etc/openvpn", 0o755); err != nil {
 			return err
 		}
-		os.Remove("/etc/resolv.conf") // may be a link
+		// On some hosts it is a link, which would be written through.
+		os.Remove("/etc/resolv.conf")
 		for name, content := range map[string]string{
 			"/etc/resolv.conf":   l.resolvConf(),
 			"/etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n",
@@ -43,6 +44,7 @@ func (l *Lab) setUpDevice() error {
 	})
 }
 
+// etcMode is the mode that a file of /etc has on a real machine.
 func etcMode(name string) os.FileMode {
 	switch name {
 	case "/etc/shadow":
@@ -103,6 +105,8 @@ func (l *Lab) startSSHD(ctx context.Context) error {
 	return l.waitTCP(ctx, p, l.Device, netip.MustParseAddrPort("127.0.0.1:22"))
 }
 
+// writeKnownHosts lets the office check the host key: an ssh that ends at
+// another sshd must fail.
 func (l *Lab) writeKnownHosts() error {
 	key, err := os.ReadFile(l.path("device", "ssh_host_key.pub"))
 	if err != nil {

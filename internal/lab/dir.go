@@ -14,6 +14,7 @@ import (
 // paths of unix sockets must stay under 108 bytes, and nodes hide /run.
 const dirPattern = "/tmp/ealab-*"
 
+// stateFile lies in each of them.
 const stateFile = "lab.json"
 
 // State is what a lab leaves for others to find it by.
@@ -24,6 +25,8 @@ type State struct {
 	Nodes map[string]int `json:"nodes"` // process id of each node's init
 }
 
+// newDir also writes the state, without nodes yet: a lab that is killed while
+// it starts can be swept too.
 func newDir() (string, error) {
 	dir, err := os.MkdirTemp(filepath.Dir(dirPattern), filepath.Base(dirPattern))
 	if err != nil {

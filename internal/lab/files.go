@@ -34,6 +34,7 @@ type data struct {
 	VPNCA, VPNCert, VPNKey              string
 }
 
+// data collects it for one lab.
 func (l *Lab) data() data {
 	lan := l.opts.lan()
 	d := data{
@@ -105,6 +106,7 @@ type certificates struct {
 	broker, tunneling, device *pki.Pair
 }
 
+// makeCertificates issues what the options leave good or make faulty.
 func makeCertificates(opts Options) (*certificates, error) {
 	c := &certificates{}
 	var err error
@@ -128,6 +130,7 @@ func makeCertificates(opts Options) (*certificates, error) {
 	return c, nil
 }
 
+// write puts them where the programs' configs expect them.
 func (c *certificates) write(dir string) error {
 	if _, err := c.vpnCA.WriteCert(dir, "vpn-ca"); err != nil {
 		return err

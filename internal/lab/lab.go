@@ -59,6 +59,7 @@ func Start(ctx context.Context, opts Options) (*Lab, error) {
 	return l, nil
 }
 
+// build takes the steps in order; each needs the ones before it.
 func (l *Lab) build(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -88,6 +89,7 @@ func (l *Lab) makeNodes(context.Context) error {
 	return writeState(l.Dir, l.nodes())
 }
 
+// nodes are those that were made, which are not all if the start failed.
 func (l *Lab) nodes() []*Node {
 	var nodes []*Node
 	for _, n := range []*Node{l.Device, l.Uplink, l.VPC} {
@@ -98,6 +100,7 @@ func (l *Lab) nodes() []*Node {
 	return nodes
 }
 
+// startPrograms starts them at once: none needs another to be ready.
 func (l *Lab) startPrograms(ctx context.Context) error {
 	return parallel(
 		func() error { return l.startUplink(ctx) },

@@ -23,6 +23,7 @@ func (l *Lab) connect(ctx context.Context) error {
 	return poll(ctx, readyEvery, func() error { return l.Device.Do(hasCarrier) })
 }
 
+// hasCarrier runs on the device.
 func hasCarrier() error {
 	state, err := os.ReadFile("/sys/class/net/eth0/operstate")
 	if err == nil && strings.TrimSpace(string(state)) != "up" {
@@ -36,6 +37,8 @@ func (l *Lab) plugIn() error {
 	lan := l.opts.lan()
 	return parallel(
 		func() error {
+			// Some hosts hand a strict filter down to new namespaces; a Pi has
+			// none.
 			if err := l.Device.sysctl("net/ipv4/conf/all/rp_filter", "0"); err != nil {
 				return err
 			}
@@ -56,6 +59,8 @@ func (l *Lab) plugIn() error {
 	)
 }
 
+// cable makes each veth with one end in either node at once: an end that is
+// moved later would lose its settings on the way.
 func (l *Lab) cable() error {
 	if err := l.Device.ip(fmt.Sprintf("link add eth0 type veth peer name lan netns %d", l.Uplink.Pid())); err != nil {
 		return err
@@ -63,6 +68,8 @@ func (l *Lab) cable() error {
 	return l.VPC.ip(fmt.Sprintf("link add wan type veth peer name wan netns %d", l.Uplink.Pid()))
 }
 
+// vpcAddrs are on the VPC's loopback: the kernel takes them in from whatever
+// device the packets come, the VPN's above all.
 func vpcAddrs() []string {
 	list := []string{ResolverAddr.String(), TunnelingAddr.String()}
 	for _, a := range slices.Concat(BrokerAddrs, OtherAddrs) {
@@ -84,6 +91,7 @@ table ip router {
 	}
 }`
 
+// connectUplink makes the site's router, which is the internet as well.
 func (l *Lab) connectUplink() error {
 	lan := l.opts.lan()
 	lines := []string{
@@ -102,6 +110,7 @@ func (l *Lab) connectUplink() error {
 	return l.Uplink.nft(uplinkRules)
 }
 
+// uplinkAddrs are what the outside world consists of.
 func uplinkAddrs(lan lan) []string {
 	list := []string{PublicDNS.String(), OrdinaryAddr.String(), PublicTunnelingAddr.String()}
 	for _, a := range slices.Concat(TrapAddrs, lan.Squatters) {
@@ -110,6 +119,8 @@ func uplinkAddrs(lan lan) []string {
 	return list
 }
 
+// sysctl writes to the node's own /proc/sys: that of the host is read-only in
+// some containers.
 func (n *Node) sysctl(name, value string) error {
 	err := n.Do(func() error { return os.WriteFile("/proc/sys/"+name, []byte(value), 0) })
 	if err != nil {

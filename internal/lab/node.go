@@ -109,6 +109,7 @@ func (n *Node) Do(fn func() error) error {
 	return n.doIn(fn, nsNet, nsUTS, nsPID, nsMnt)
 }
 
+// doIn runs fn in some of the node's namespaces.
 func (n *Node) doIn(fn func() error, kinds ...namespace) (err error) {
 	onThread(func() {
 		if err = n.spaces.enter(kinds...); err == nil {
@@ -151,9 +152,10 @@ func (n *Node) nft(rules string) error {
 	return err
 }
 
+// doInNet enters the network alone and leaves files and processes the host's.
 func (n *Node) doInNet(fn func() error) error { return n.doIn(fn, nsNet) }
 
-// finish starts cmd by way of in, waits for it and turns a failure into an
+// finish starts cmd by way of in (Do or doInNet), waits for it and turns a failure into an
 // error that says what it was.
 func (n *Node) finish(cmd *exec.Cmd, in func(func() error) error) (string, error) {
 	var stdout, stderr bytes.Buffer

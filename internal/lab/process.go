@@ -35,6 +35,8 @@ func (l *Lab) start(n *Node, name string, argv ...string) (*Process, error) {
 	defer log.Close() // the program has its own descriptor
 	p := &Process{Name: name, Log: logFile, done: make(chan struct{})}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
+	// The program gets the descriptor itself, no pipe: it may outlive the
+	// goroutine that would read it.
 	p.cmd.Dir = "/"
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := n.Start(p.cmd); err != nil {

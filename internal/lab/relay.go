@@ -121,6 +121,7 @@ func (r *relay) answers(server net.Conn, back chan heldPacket) {
 	}
 }
 
+// hold copies a packet into a queue; a full one loses it, as a modem's does.
 func hold(queue chan heldPacket, delay time.Duration, data []byte) {
 	select {
 	case queue <- heldPacket{due: time.Now().Add(delay), data: append([]byte(nil), data...)}:

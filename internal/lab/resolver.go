@@ -60,6 +60,8 @@ func (l *Lab) zoneType(kind string) []string {
 	return []string{"local_zone", l.data().Zone, kind}
 }
 
+// replaceData gives the endpoint other addresses; in between it has none for a
+// moment, as a record that is deleted and made anew.
 func (l *Lab) replaceData(list []netip.Addr) [][]string {
 	commands := [][]string{{"local_data_remove", EndpointHost}}
 	for _, a := range list {

@@ -28,6 +28,7 @@ type Sighting struct {
 	What string // for people
 }
 
+// String is one line: when, what kind, and the packet.
 func (s Sighting) String() string {
 	return fmt.Sprintf("%s %s: %s", s.At.Format("15:04:05.000"), s.Kind, s.What)
 }
@@ -37,7 +38,7 @@ type TrapReport struct {
 	Frames uint64 // on the device's cable in all
 	Trap   []Sighting
 	Names  []Sighting
-	Strays []Sighting
+	Strays []Sighting // an address of the VPC means somebody else outside it
 }
 
 func newTrapReport(frames uint64, seen []Sighting) TrapReport {
@@ -58,6 +59,7 @@ func newTrapReport(frames uint64, seen []Sighting) TrapReport {
 // Clean reports whether nothing was seen that should not have been.
 func (r TrapReport) Clean() bool { return len(r.Trap)+len(r.Names)+len(r.Strays) == 0 }
 
+// String is one line with the counts and one for each sighting.
 func (r TrapReport) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d packets to the trap, %d queries for private names, %d strays among %d frames on the uplink",

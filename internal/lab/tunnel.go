@@ -128,6 +128,7 @@ func (a arrivals) WithAttrs([]slog.Attr) slog.Handler { return a }
 // WithGroup implements slog.Handler.
 func (a arrivals) WithGroup(string) slog.Handler { return a }
 
+// drain forgets earlier arrivals, which an OpenTunnel that failed has left.
 func (a arrivals) drain() {
 	for {
 		select {
@@ -138,6 +139,7 @@ func (a arrivals) drain() {
 	}
 }
 
+// wait returns when the next proxy connected.
 func (a arrivals) wait(ctx context.Context) (time.Time, error) {
 	select {
 	case at := <-a:

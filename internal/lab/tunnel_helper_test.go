@@ -192,7 +192,7 @@ func (o *office) say(t *testing.T, line string) {
 	select {
 	case text, ok := <-got:
 		if !ok || text != line {
-			t.Fatalf("the ssh session says %q (open: %t), want %q", text, ok, line)
+			t.Fatalf("the ssh session says %q (open: %t), want %q: %s", text, ok, line, o.stderr.String())
 		}
 	case <-time.After(testTimeout):
 		t.Fatalf("the ssh session does not answer")

@@ -31,6 +31,7 @@ func Unavailable() string {
 	if err := tryNamespaces(); err != nil {
 		return "needs CAP_SYS_ADMIN, as in a privileged container: " + err.Error()
 	}
+	// Containers lack it unless they are given it.
 	if _, err := os.Stat("/dev/net/tun"); err != nil {
 		return "needs a tun device: " + err.Error()
 	}

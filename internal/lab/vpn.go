@@ -106,6 +106,7 @@ type management struct {
 	lines *bufio.Scanner
 }
 
+// dialManagement begins a session; the server serves one at a time.
 func (l *Lab) dialManagement() (*management, error) {
 	conn, err := net.DialTimeout("unix", l.path("vpc", "openvpn.sock"), managementTimeout)
 	if err != nil {

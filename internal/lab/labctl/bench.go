@@ -42,6 +42,7 @@ type measurement struct {
 	bin string
 }
 
+// title says by what means the figures below it were taken.
 func (b *measurement) title(format string, args ...any) {
 	fmt.Fprintf(b.out, "\n# "+format+"\n", args...)
 }
@@ -53,6 +54,7 @@ func (b *measurement) series(name string, all []time.Duration) {
 		ms(all[0]), ms(all[len(all)/2]), ms(all[len(all)-1]), len(all))
 }
 
+// ms is in milliseconds, with what is left of the microseconds.
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // sizes prints those of the binary and of the one for ARMv6 if it is built.
@@ -103,6 +105,8 @@ func (b *measurement) starts(ctx context.Context) error {
 	return nil
 }
 
+// startOnce takes a lab of its own: a second start in the same one would meet
+// a VPN server that knows the device already.
 func (b *measurement) startOnce(ctx context.Context, start, connected *[]time.Duration) error {
 	l, err := lab.Start(ctx, lab.Options{})
 	if err != nil {
@@ -173,6 +177,8 @@ func (b *measurement) tunnelOnce(ctx context.Context, l *lab.Lab, a *lab.Agent) 
 func (b *measurement) blackhole(ctx context.Context) error {
 	b.title("nft drop of udp/443 both ways for %s, then `nft delete table`", blackholeTime)
 	return b.with(ctx, func(ctx context.Context, l *lab.Lab, a *lab.Agent) error {
+		// The whole time is waited for, however early the loss is noticed: the
+		// ladder of recovery goes on meanwhile, and its pauses count.
 		begin := time.Now()
 		if err := l.BlackholeVPN(true); err != nil {
 			return err

@@ -47,6 +47,8 @@ func demo(ctx context.Context, out io.Writer, bin string) error {
 	return nil
 }
 
+// tell takes the steps in order and stops at the first that fails: what comes
+// after it would only hide the cause.
 func (s *story) tell(ctx context.Context) error {
 	for _, step := range []struct {
 		title string
@@ -75,6 +77,7 @@ func (s *story) say(format string, args ...any) {
 	fmt.Fprintf(s.out, "   "+format+"\n", args...)
 }
 
+// raiseLab brings the lab up.
 func (s *story) raiseLab(ctx context.Context) (err error) {
 	begin := time.Now()
 	if s.lab, err = lab.Start(ctx, lab.Options{}); err != nil {
@@ -85,6 +88,7 @@ func (s *story) raiseLab(ctx context.Context) (err error) {
 	return nil
 }
 
+// startAgent runs the real program as it is shipped.
 func (s *story) startAgent(ctx context.Context) (err error) {
 	if s.agent, err = s.lab.StartAgent(s.bin); err != nil {
 		return err
@@ -104,6 +108,7 @@ func (s *story) follow(ctx context.Context, begin time.Time) error {
 	return nil
 }
 
+// screen shows what a person on the device would see.
 func (s *story) screen(ctx context.Context) error {
 	text, err := s.agent.Screen(ctx)
 	if err != nil {
@@ -152,6 +157,7 @@ func (s *story) cut(ctx context.Context) error {
 	return s.screen(ctx)
 }
 
+// restore lifts the drop; nobody helps the agent.
 func (s *story) restore(ctx context.Context) error {
 	begin := time.Now()
 	if err := s.lab.BlackholeVPN(false); err != nil {
@@ -164,6 +170,7 @@ func (s *story) restore(ctx context.Context) error {
 	return nil
 }
 
+// stop ends the agent as systemd does, which must give the device its DNS back.
 func (s *story) stop(context.Context) error {
 	took := s.agent.Stop()
 	if err := s.agent.Err(); err != nil {
@@ -194,6 +201,7 @@ func (s *story) verdict(ctx context.Context) error {
 	if _, err := s.lab.Device.Resolve(ctx, lab.PublicDNS, lab.EndpointHost); err != nil {
 		return err
 	}
+	// A capture that sees nothing would call every agent private.
 	control, err := s.lab.Capture.Report(ctx)
 	if err != nil {
 		return err

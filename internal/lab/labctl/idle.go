@@ -18,6 +18,7 @@ func (b *measurement) idle(ctx context.Context) error {
 		if err := sleep(ctx, settleTime); err != nil {
 			return err
 		}
+		// OpenVPN is the agent's child and counts for what the device spends.
 		pids := map[string]int{"edgeagent": a.PID()}
 		if vpn, err := l.Device.Processes("openvpn"); err == nil && len(vpn) == 1 {
 			pids["openvpn"] = vpn[0]

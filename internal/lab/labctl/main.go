@@ -25,11 +25,13 @@ var errUsage = errors.New("wrong usage")
 func main() {
 	// sudo and su leave these out on some machines.
 	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+	// A lab must be taken down on Ctrl-C, on a lost terminal and by systemd.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	os.Exit(exitCode(run(ctx, os.Args[1:])))
 }
 
+// exitCode prints the error and says what to end with.
 func exitCode(err error) int {
 	switch {
 	case err == nil:
@@ -42,6 +44,7 @@ func exitCode(err error) int {
 	return 1
 }
 
+// run runs a command until it is done or ctx ends.
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errUsage

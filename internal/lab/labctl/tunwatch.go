@@ -36,6 +36,7 @@ func (w *tunWatch) run(updates <-chan netlink.AddrUpdate) {
 		if !ok || !u.NewAddr || !lab.VPNClients.Contains(addr.Unmap()) {
 			continue
 		}
+		// Only the first one counts: later ones are reconnects.
 		select {
 		case w.first <- time.Now():
 		default:

@@ -57,6 +57,7 @@ func shell(args []string) error {
 	if err != nil {
 		return err
 	}
+	// The lab's own init is 1 in there, and the host name its node's.
 	argv := append([]string{"nsenter", "-t", strconv.Itoa(pid), "-n", "-m", "-p", "-u", "--"}, args...)
 	env := append(os.Environ(),
 		"EDGEAGENT_RUNTIME_DIR="+state.Dir+"/device/run",

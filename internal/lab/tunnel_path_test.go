@@ -1,0 +1,64 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"edgeagent/internal/status"
+)
+
+// TestTunnelOutlivesTheBrokerButNotTheLink restarts the broker under an ssh session and then
+// takes the link away.
+func TestTunnelOutlivesTheBrokerButNotTheLink(t *testing.T) {
+	t.Parallel()
+	l, a := startOK(t, Options{Config: impatient})
+	tunnel := open(t, l, "SSH")
+	session, proxy := openSSH(t, tunnel), onlyProxy(t, a)
+	before := list(t, l)
+
+	l.StopBroker()
+	waitUnusable(t, a, "broker")
+	session.say(t, "the broker is gone")
+	if c := stage(t, snapshot(t, a), "tunnel"); c.State != status.OK || c.Reason != status.ReasonOpen {
+		t.Errorf("without the broker an open tunnel is %s %s", c.State, c.Reason)
+	}
+	must(t, l.StartBroker(t.Context()))
+	waitOK(t, a)
+	session.say(t, "the broker is back")
+	if now := list(t, l); len(now) != 1 || now[0].ID != before[0].ID || onlyProxy(t, a) != proxy {
+		t.Errorf("the tunnel was %+v with proxy %d, is %+v with %v", before, proxy, now, proxies(t, a))
+	}
+
+	must(t, l.BlackholeVPN(true))
+	waitUnusable(t, a, "link")
+	waitNoProcess(t, proxy)
+	waitNoneOf(t, l, "cat")
+	c := waitStage(t, a, "tunnel", status.Waiting, "")
+	if last := fmt.Sprint(c.Facts["last"]); !strings.Contains(last, "the private path was lost") {
+		t.Errorf("the last tunnel is told as %s", last)
+	}
+	if left := list(t, l); len(left) > 0 {
+		t.Errorf("tunnels without a link: %+v", left)
+	}
+
+	must(t, l.BlackholeVPN(false))
+	waitOK(t, a)
+	session.waitEnd(t)
+	tunnel = open(t, l, "SSH")
+	run(t, tunnel)
+	clean(t, l, "losing broker and link under a tunnel")
+}
+
+// waitNoneOf waits until the device runs no program of that name: the far end
+// of an ssh session is gone, and not only the way to it.
+func waitNoneOf(t *testing.T, l *Lab, name string) {
+	t.Helper()
+	must(t, poll(within(t, testTimeout), readyEvery, func() error {
+		pids, err := l.Device.Processes(name)
+		if err == nil && len(pids) > 0 {
+			err = fmt.Errorf("%s still runs as %v", name, pids)
+		}
+		return err
+	}))
+}
