@@ -34,16 +34,17 @@ func TestTunnelOutlivesTheBrokerButNotTheLink(t *testing.T) {
 	waitUnusable(t, a, "link")
 	waitNoProcess(t, proxy)
 	waitNoneOf(t, l, "cat")
-	c := waitStage(t, a, "tunnel", status.Waiting, "")
-	if last := fmt.Sprint(c.Facts["last"]); !strings.Contains(last, "the private path was lost") {
-		t.Errorf("the last tunnel is told as %s", last)
-	}
+	waitStage(t, a, "tunnel", status.Waiting, "")
 	if left := list(t, l); len(left) > 0 {
 		t.Errorf("tunnels without a link: %+v", left)
 	}
 
 	must(t, l.BlackholeVPN(false))
 	waitOK(t, a)
+	c := waitStage(t, a, "tunnel", status.OK, status.ReasonIdle)
+	if last := fmt.Sprint(c.Facts["last"]); !strings.Contains(last, "the private path was lost") {
+		t.Errorf("the last tunnel is told as %s", last)
+	}
 	session.waitEnd(t)
 	tunnel = open(t, l, "SSH")
 	run(t, tunnel)
