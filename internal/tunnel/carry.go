@@ -80,6 +80,10 @@ func (m *Manager) runProxy(ctx context.Context, s *session, p place, before stri
 	defer m.mu.Unlock()
 	e := judge(s, x, builtin)
 	s.over(e.why)
+	if e.again { // else finish tells, unless it happened by design
+		s.failing = e.fault
+	}
+	m.touch()
 	return e
 }
 

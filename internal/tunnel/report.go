@@ -93,12 +93,16 @@ func (m *Manager) idle() string {
 func (t *trouble) remark() string { return t.at.Local().Format("15:04") + " " + t.detail }
 
 // open describes the sessions. One that cannot reach the service for a while is
-// a fault, though the next attempt may succeed.
+// a fault, and so is one whose process has just failed, though the next attempt
+// may succeed.
 func (m *Manager) open() status.Update {
 	u := status.Update{State: status.OK, Reason: status.ReasonOpen}
 	var parts []string
 	for _, s := range m.sessions {
 		parts = append(parts, s.describe())
+		if f := s.failing; f != nil && s.shown.State != StateClosing {
+			u.State, u.Reason, u.Hint = status.Degraded, f.reason, f.hint
+		}
 		if !s.live && !s.lostAt.IsZero() && s.shown.State != StateClosing && time.Since(s.lostAt) >= connectPatience {
 			u.State, u.Reason = status.Degraded, status.ReasonUnreachable
 		}

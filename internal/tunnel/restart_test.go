@@ -168,3 +168,21 @@ func TestExternalEnds(t *testing.T) {
 		})
 	}
 }
+
+// A program that keeps failing is a fault from its first end on, not only once
+// it is given up: nobody may read "ok" meanwhile.
+func TestFailingIsNoSuccess(t *testing.T) {
+	bubble(t, external, func(r *rig) {
+		r.notify("S1", "SSH")
+		r.proxies()[0].ends <- exited(0)
+		r.await(2)
+		u := r.now()
+		if u.State != status.Degraded || u.Reason != status.ReasonProcessExited || !strings.Contains(u.Detail, "connecting: the external proxy exited with status 0") {
+			t.Errorf("after the first end: %+v", u)
+		}
+		r.proxies()[1].line("Successfully established websocket connection with proxy server: wss://x:443")
+		if u := r.now(); u.State != status.OK || u.Reason != status.ReasonOpen {
+			t.Errorf("connected at last: %+v", u)
+		}
+	})
+}

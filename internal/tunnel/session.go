@@ -40,6 +40,7 @@ type session struct {
 	everLive bool      // a process was
 	lostAt   time.Time // since when it is not connected; zero before the first process
 	closed   *event    // what the present process said of its own end
+	failing  *fault    // why the process before the present one ended, until one is connected
 
 	connections map[connection]int // local ones that stand; two may share a number for a moment
 }
@@ -86,7 +87,7 @@ func (s *session) observe(e event) {
 	case eventConnecting:
 		s.disconnected("to " + clean(e.Address, maxReason))
 	case eventConnected:
-		s.live, s.everLive = true, true
+		s.live, s.everLive, s.failing = true, true, nil
 		if s.shown.State != StateClosing {
 			s.shown.State, s.shown.Detail = StateOpen, ""
 		}
