@@ -26,7 +26,7 @@ func (c *connection) deliver(p []byte) {
 		ok := c.s.hold(c.room, time.Until(deadline))
 		c.mu.Lock()
 		if !ok {
-			c.stuck()
+			c.stuck(c.stuckHow())
 			return
 		}
 		if c.s.over() {
@@ -51,12 +51,21 @@ func (c *connection) accept(p []byte) int {
 		}
 		taken = n
 	}
-	queued := c.queue.push(p[taken:], c.s.cfg.Policy.QueueBytes)
+	queued := c.queue.push(p[taken:], c.queueLimit())
 	if queued > 0 && c.local != nil {
 		c.startDraining()
 		signal(c.work)
 	}
 	return taken + queued
+}
+
+// queueLimit is how much may be queued for this connection just now, in bytes.
+func (c *connection) queueLimit() int {
+	policy := c.s.cfg.Policy
+	if c.s.locals.chunks.bytes() < policy.TotalQueueBytes {
+		return policy.QueueBytes
+	}
+	return min(policy.QueueBytes, maxPayload)
 }
 
 // breakWrites stops writing after an error. Reading goes on for a moment: what
@@ -86,6 +95,14 @@ func (s *session) over() bool {
 	}
 }
 
+// stuckHow says in whose interest holdLimit was over.
+func (c *connection) stuckHow() string {
+	if c.s.alone() {
+		return "for " + c.s.cfg.Policy.StallLimit.String()
+	}
+	return "while other connections waited"
+}
+
 // hold makes the session wait for room; false means that none came in time.
 func (s *session) hold(room <-chan struct{}, limit time.Duration) bool {
 	s.holding.Store(true)
@@ -103,10 +120,8 @@ func (s *session) hold(room <-chan struct{}, limit time.Duration) bool {
 }
 
 // stuck resets this connection alone. The caller holds c.mu.
-func (c *connection) stuck() {
-	limit := c.s.cfg.Policy.StallLimit
-	reason := fmt.Sprintf("reset: the destination reads too slowly, %d KB wait for it (nothing taken for %s, or others were waiting)",
-		c.queue.size>>10, limit)
+func (c *connection) stuck(when string) {
+	reason := fmt.Sprintf("reset: the destination takes nothing %s; %d KB were waiting for it", when, c.queue.size>>10)
 	c.mu.Unlock()
 	defer c.mu.Lock()
 	if c.s.drop(c) {
@@ -168,6 +183,6 @@ func (c *connection) drainSome(p []byte) {
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		c.breakWrites()
 	case n == 0:
-		c.stuck()
+		c.stuck("for " + c.s.cfg.Policy.StallLimit.String())
 	}
 }

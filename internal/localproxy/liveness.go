@@ -11,7 +11,8 @@ import (
 var errSilent = errors.New("the service went silent")
 
 // watch pings the service and ends the session when it stays silent. Any byte
-// from it is a sign of life, for the service may leave a ping unanswered.
+// from it is a sign of life, for the service may leave a ping unanswered. It
+// also ends the session for those who cannot wait for that themselves.
 func (s *session) watch() {
 	ticker := time.NewTicker(s.cfg.Policy.Ping)
 	defer ticker.Stop()
@@ -21,6 +22,9 @@ func (s *session) watch() {
 		_ = s.out.post(note{op: opPing, payload: []byte("edgeagent")})
 		select {
 		case <-ticker.C:
+		case err := <-s.fatal:
+			s.end(err)
+			return
 		case <-s.done:
 			return
 		}

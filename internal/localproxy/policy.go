@@ -24,8 +24,11 @@ type Policy struct {
 	// DialTimeout bounds the connection to a destination, the lookup of its
 	// name included.
 	DialTimeout time.Duration
-	// QueueBytes is how much one connection may have waiting for its destination.
-	QueueBytes int
+	// QueueBytes is how much one connection may have waiting for its
+	// destination, and TotalQueueBytes all of them together. Beyond that each
+	// still may have one message waiting, so that a few stuck ones cannot take
+	// the others down with them.
+	QueueBytes, TotalQueueBytes int
 	// StallLimit is how long a connection may take nothing of what waits for
 	// it before it is reset.
 	StallLimit time.Duration
@@ -52,10 +55,11 @@ func (p Policy) withDefaults() Policy {
 	def(&p.Settled, time.Minute)
 	def(&p.DialTimeout, 1800*time.Millisecond)
 	def(&p.QueueBytes, 512<<10)
+	def(&p.TotalQueueBytes, 8<<20)
 	def(&p.StallLimit, 30*time.Second)
 	def(&p.HoldLimit, 500*time.Millisecond)
 	def(&p.LingerLimit, 5*time.Second)
-	def(&p.MaxConnections, 512)
+	def(&p.MaxConnections, 256)
 	def(&p.StopLimit, time.Second)
 	return p
 }

@@ -70,10 +70,10 @@ func serving(a attempt) *link {
 }
 
 var (
-	errRefused = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	noName     = fmt.Errorf("resolving: %w", &net.DNSError{Err: "no such host", IsNotFound: true})
-	dnsTimeout = fmt.Errorf("resolving: %w", &net.DNSError{Err: "timeout", IsTimeout: true})
-	badCert    = fmt.Errorf("TLS: %w", x509.UnknownAuthorityError{})
+	errRefused    = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	errNoName     = fmt.Errorf("resolving: %w", &net.DNSError{Err: "no such host", IsNotFound: true})
+	errDNSTimeout = fmt.Errorf("resolving: %w", &net.DNSError{Err: "timeout", IsTimeout: true})
+	errBadCert    = fmt.Errorf("TLS: %w", x509.UnknownAuthorityError{})
 )
 
 func status(code int) error { return &statusError{status: code} }
@@ -95,11 +95,11 @@ func TestFault06ExitStatus(t *testing.T) {
 		{"403 after a lost connection", nil, []attempt{stood, {err: status(403)}}, ExitGone},
 		{"403 after an end in order", nil, []attempt{inOrder, {err: status(403)}}, 0},
 		{"403 after an end in order and a blip", nil, []attempt{inOrder, {err: errRefused}, {err: status(403)}}, 0},
-		{"5xx, refused and a DNS timeout, then 404", nil, []attempt{{err: status(500)}, {err: status(503)}, {err: errRefused}, {err: dnsTimeout}, {err: status(404)}}, ExitGone},
-		{"no name", nil, []attempt{{err: noName}}, ExitName},
-		{"no name after a connection, then 403", nil, []attempt{stood, {err: noName}, {err: status(403)}}, ExitGone},
-		{"certificate", nil, []attempt{{err: badCert}}, ExitTLS},
-		{"certificate after a connection, then 403", nil, []attempt{stood, {err: badCert}, {err: status(403)}}, ExitGone},
+		{"5xx, refused and a DNS timeout, then 404", nil, []attempt{{err: status(500)}, {err: status(503)}, {err: errRefused}, {err: errDNSTimeout}, {err: status(404)}}, ExitGone},
+		{"no name", nil, []attempt{{err: errNoName}}, ExitName},
+		{"no name after a connection, then 403", nil, []attempt{stood, {err: errNoName}, {err: status(403)}}, ExitGone},
+		{"certificate", nil, []attempt{{err: errBadCert}}, ExitTLS},
+		{"certificate after a connection, then 403", nil, []attempt{stood, {err: errBadCert}, {err: status(403)}}, ExitGone},
 		{"web proxy", nil, []attempt{{err: fmt.Errorf("x: %w", errWebProxy)}}, ExitWebProxy},
 		{"garbage", nil, []attempt{{ends: frame(opBinary, []byte{0, 2, 0xff, 0xff})}}, ExitProtocol},
 		{"a text message", nil, []attempt{{ends: frame(opText, []byte("hi"))}}, ExitProtocol},

@@ -20,11 +20,20 @@ type chunkPool struct {
 	mu     sync.Mutex
 	spare  *chunk
 	spares int
+	lent   int // chunks in queues
+}
+
+// bytes is how much memory the queues take, all together.
+func (p *chunkPool) bytes() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lent * chunkSize
 }
 
 func (p *chunkPool) get() *chunk {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.lent++
 	c := p.spare
 	if c == nil {
 		return new(chunk)
@@ -37,6 +46,7 @@ func (p *chunkPool) get() *chunk {
 func (p *chunkPool) put(c *chunk) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.lent--
 	if p.spares < spareLimit {
 		c.next, p.spare, p.spares = p.spare, c, p.spares+1
 	}

@@ -23,6 +23,7 @@ type session struct {
 	dial   func(context.Context, Destination) (local, error)
 
 	done    chan struct{}
+	fatal   chan error // holds one: what watch is to end the session with
 	ending  sync.Once
 	cause   error // why done was closed
 	holding atomic.Bool
@@ -46,6 +47,7 @@ func newSession(cfg *Config, l *link, locals *locals, m *meter) *session {
 		log:     cfg.Log.With("channel", l.accepted.channel),
 		dial:    cfg.dialLocal,
 		done:    make(chan struct{}),
+		fatal:   make(chan error, 1),
 		held:    time.NewTimer(0),
 		streams: map[string]*stream{},
 	}

@@ -42,11 +42,27 @@ func (s *session) data(m *message) {
 	var c *connection
 	if st := s.lookup(m); st != nil {
 		c = st.connections[m.connectionID()]
+	} else {
+		s.orphan(m)
 	}
 	s.mu.Unlock()
 	if c != nil && len(m.payload) > 0 {
 		c.deliver(m.payload)
 	}
+}
+
+// orphan answers data for a service that has had no stream in this session:
+// its source has not noticed that this side has connected anew, and would wait
+// for ever. The caller holds s.mu.
+func (s *session) orphan(m *message) {
+	name, known := s.canonical(m.service)
+	if !known || s.streams[name] != nil {
+		return
+	}
+	s.log.Info("resetting a stream from before this connection", "service", name, "stream", m.stream)
+	s.streams[name] = &stream{id: m.stream} // answered once
+	// Without a connection it is a STREAM_RESET, for all that the source has.
+	s.postReset(address{form: form{service: len(m.service) > 0}.limit(s.form), service: string(m.service), stream: m.stream})
 }
 
 // start opens a connection. A STREAM_START with a new id replaces the
@@ -69,7 +85,8 @@ func (s *session) start(m *message) {
 	}
 	st := s.streams[name]
 	switch {
-	case st == nil || st.id != m.stream && (m.kind == kindStreamStart || len(st.connections) == 0):
+	case st == nil || st.connections == nil ||
+		st.id != m.stream && (m.kind == kindStreamStart || len(st.connections) == 0):
 		st = s.replace(name, st, m.stream)
 	case st.id != m.stream:
 		s.refuse(a, "for a stream that is not the current one")
@@ -111,10 +128,14 @@ func (s *session) refuse(a address, why string) {
 	s.postReset(a)
 }
 
-// postReset queues a reset; too many ends the session.
+// postReset queues a reset. Too many of them end the session, but not from
+// here: the caller holds locks.
 func (s *session) postReset(a address) {
 	if err := s.out.post(note{reset: a}); err != nil {
-		go s.end(err) // not from here: the caller may hold locks
+		select {
+		case s.fatal <- err:
+		default: // it ends already
+		}
 	}
 }
 
@@ -158,7 +179,6 @@ func (s *session) closeAll(reason string) []address {
 		}
 		s.closeStream(st, reason)
 	}
-	clear(s.streams)
 	return were
 }
 

@@ -25,7 +25,6 @@ const (
 // Status codes of a close frame (RFC 6455, section 7.4.1).
 const (
 	closeNormal      = 1000
-	closeGoingAway   = 1001
 	closeProtocol    = 1002
 	closeUnsupported = 1003
 	closeNoStatus    = 1005 // the frame holds none

@@ -64,6 +64,8 @@ func (e *end) attach() {
 	old := e.tunnel.sides[e.mode]
 	e.tunnel.sides[e.mode] = e
 	wire := e.tunnel.wire
+	close(e.s.changed)
+	e.s.changed = make(chan struct{})
 	e.s.mu.Unlock()
 	if old != nil {
 		old.close(websocket.StatusNormalClosure, "replaced")

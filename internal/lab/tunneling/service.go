@@ -35,6 +35,7 @@ type Service struct {
 	opts Options
 
 	mu      sync.Mutex
+	changed chan struct{} // closed and replaced whenever a side connects
 	tunnels map[string]*tunnel
 	tokens  map[string]*token
 	refusal int // status of the next handshakes, 0 for none
@@ -53,7 +54,7 @@ func NewService(opts Options) *Service {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{opts: opts, tunnels: map[string]*tunnel{}, tokens: map[string]*token{}}
+	return &Service{opts: opts, changed: make(chan struct{}), tunnels: map[string]*tunnel{}, tokens: map[string]*token{}}
 }
 
 // Stats are counts since the start.
@@ -66,6 +67,28 @@ type Stats struct {
 // Stats returns the counts.
 func (s *Service) Stats() Stats {
 	return Stats{s.handshakes.Load(), s.refused.Load(), s.violations.Load()}
+}
+
+// Connected waits until a side of a tunnel has connected: "source" or
+// "destination".
+func (s *Service) Connected(ctx context.Context, id, mode string) error {
+	for {
+		s.mu.Lock()
+		t, changed := s.tunnels[id], s.changed
+		there := t != nil && t.sides[mode] != nil
+		s.mu.Unlock()
+		switch {
+		case t == nil:
+			return errNoTunnel
+		case there:
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the %s: %w", mode, context.Cause(ctx))
+		}
+	}
 }
 
 // Refuse answers the next n handshakes with an HTTP status.
