@@ -27,7 +27,7 @@ const insideEnv = "EDGEAGENT_TEST_INSIDE"
 func needs(t *testing.T, programs ...string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: for namespaces")
+		t.Skip("needs root: it changes owners, mounts or namespaces")
 	}
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
