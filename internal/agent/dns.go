@@ -65,7 +65,7 @@ func newDNSService(o Options, board *status.Board, client *resolver.Client) (*dn
 	}
 	d.stub = resolver.NewStub(resolver.StubOptions{
 		Config: o.Config.Resolver, Exempt: exempt, Reverse: o.Config.Endpoint.PrivateCIDRs,
-		Upstream: host.Upstream, Client: client, Cause: func() string { return closedBecause(board) }, Log: o.Log,
+		Upstream: host.Upstream, Search: host.Search, Client: client, Cause: func() string { return closedBecause(board) }, Log: o.Log,
 	})
 	return d, nil
 }
@@ -85,10 +85,14 @@ func (d *dnsService) run(ctx context.Context) {
 		// What a killed daemon left behind would send the OS to a dead address.
 		d.try(restoring, d.host.Restore(ctx))
 	}
+	// The stub outlives ctx until the OS has its own DNS back: no lookup in
+	// between meets a dead address.
+	serveCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	listening := make(chan struct{})
-	running.Go(func() { d.serve(ctx, sync.OnceFunc(func() { close(listening) })) })
+	running.Go(func() { d.serve(serveCtx, sync.OnceFunc(func() { close(listening) })) })
 	defer running.Wait()
+	defer stop()
 	select {
 	case <-listening:
 	case <-ctx.Done():
