@@ -1,0 +1,447 @@
+package tunneling
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"edgeagent/internal/lab/pki"
+)
+
+const testName = "data.tunneling.iot.test-1.amazonaws.com"
+
+// patience bounds what a test waits for; it decides nothing.
+const patience = 20 * time.Second
+
+func soon(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// rig is a Service at work.
+type rig struct {
+	*Service
+	addr  string
+	roots *x509.CertPool
+}
+
+func newRig(t *testing.T, opts Options) *rig {
+	t.Helper()
+	ca, err := pki.NewCA("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := ca.Server(testName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if opts.Certificate, err = pair.TLS(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{NewService(opts), l.Addr().String(), ca.Pool()}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- r.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+func (r *rig) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(ctx, network, r.addr)
+}
+
+// connect makes a handshake with the given path and header.
+func (r *rig) connect(t *testing.T, path string, header http.Header) (*websocket.Conn, *http.Response, error) {
+	t.Helper()
+	transport := &http.Transport{DialContext: r.dial, TLSClientConfig: &tls.Config{RootCAs: r.roots, ServerName: testName}}
+	t.Cleanup(transport.CloseIdleConnections)
+	ws, resp, err := websocket.Dial(soon(t), "wss://"+testName+path, &websocket.DialOptions{
+		HTTPClient: &http.Client{Transport: transport}, HTTPHeader: header, Subprotocols: versions,
+	})
+	if err == nil {
+		t.Cleanup(func() { ws.CloseNow() })
+	}
+	return ws, resp, err
+}
+
+const (
+	destinationPath = "/tunnel?local-proxy-mode=destination"
+	clientA         = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	clientB         = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+)
+
+func tokens(access string, client ...string) http.Header {
+	h := http.Header{"Access-Token": {access}}
+	if len(client) > 0 {
+		h["Client-Token"] = client
+	}
+	return h
+}
+
+func TestHandshakeRules(t *testing.T) {
+	r := newRig(t, Options{})
+	tun := r.Open("SSH")
+	twice := tokens(tun.DestinationToken)
+	twice.Add("access-token", tun.DestinationToken)
+	long := tokens(tun.DestinationToken)
+	long.Set("X-Padding", strings.Repeat("x", maxRequest))
+	for name, c := range map[string]struct {
+		path   string
+		header http.Header
+		want   int
+	}{
+		"another path":         {"/other?local-proxy-mode=destination", tokens(tun.DestinationToken), 400},
+		"no mode":              {"/tunnel", tokens(tun.DestinationToken), 400},
+		"no token":             {destinationPath, http.Header{}, 400},
+		"two tokens":           {destinationPath, twice, 400},
+		"two client tokens":    {destinationPath, tokens(tun.DestinationToken, clientA, clientB), 400},
+		"a short client token": {destinationPath, tokens(tun.DestinationToken, "short"), 400},
+		"a long request":       {destinationPath, long, 431},
+		"an unknown token":     {destinationPath, tokens("unknown"), 403},
+		"the other's token":    {destinationPath, tokens(tun.SourceToken), 403},
+	} {
+		_, resp, err := r.connect(t, c.path, c.header)
+		if err == nil || resp == nil || resp.StatusCode != c.want {
+			t.Errorf("%s: %v, %v, want %d", name, resp, err, c.want)
+		}
+	}
+	if s := r.Stats(); s.Refused != 9 || s.Handshakes != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestTokenIsSpentOnce(t *testing.T) {
+	r := newRig(t, Options{})
+	for name, c := range map[string]struct {
+		first, second []string
+		want          int
+	}{
+		"without a client token":   {nil, nil, 403},
+		"with the same":            {[]string{clientA}, []string{clientA}, 101},
+		"with another":             {[]string{clientA}, []string{clientB}, 403},
+		"without the first one's":  {[]string{clientA}, nil, 403},
+		"with one when first none": {nil, []string{clientA}, 403},
+	} {
+		tun := r.Open()
+		if _, _, err := r.connect(t, destinationPath, tokens(tun.DestinationToken, c.first...)); err != nil {
+			t.Fatal(err)
+		}
+		_, resp, _ := r.connect(t, destinationPath, tokens(tun.DestinationToken, c.second...))
+		if resp == nil || resp.StatusCode != c.want {
+			t.Errorf("%s: %v, want %d", name, resp, c.want)
+		}
+	}
+}
+
+func TestRotateRevokesAndKicks(t *testing.T) {
+	r := newRig(t, Options{})
+	tun := r.Open()
+	ws, _, err := r.connect(t, destinationPath, tokens(tun.DestinationToken, clientA))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := r.Rotate(tun.ID, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := ws.Read(soon(t)); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+		t.Errorf("the connected side got %v", err)
+	}
+	if _, resp, _ := r.connect(t, destinationPath, tokens(tun.DestinationToken, clientA)); resp == nil || resp.StatusCode != 403 {
+		t.Errorf("the old token: %v", resp)
+	}
+	if _, _, err := r.connect(t, destinationPath, tokens(fresh.DestinationToken, clientA)); err != nil {
+		t.Errorf("the new token: %v", err)
+	}
+	if _, err := r.Rotate("none", false); !errors.Is(err, errNoTunnel) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestClosedTunnelRefuses(t *testing.T) {
+	r := newRig(t, Options{})
+	tun := r.Open()
+	if err := r.Close(tun.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, resp, _ := r.connect(t, destinationPath, tokens(tun.DestinationToken)); resp == nil || resp.StatusCode != 403 {
+		t.Errorf("%v", resp)
+	}
+	if err := r.Close("none"); !errors.Is(err, errNoTunnel) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRefusalIsInjected(t *testing.T) {
+	r := newRig(t, Options{})
+	tun := r.Open()
+	r.Refuse(503, 1)
+	if _, resp, _ := r.connect(t, destinationPath, tokens(tun.DestinationToken)); resp == nil || resp.StatusCode != 503 {
+		t.Errorf("%v", resp)
+	}
+	if _, _, err := r.connect(t, destinationPath, tokens(tun.DestinationToken)); err != nil {
+		t.Errorf("the next handshake: %v", err)
+	}
+}
+
+func TestRuleBreakerIsClosed(t *testing.T) {
+	for name, send := range map[string]func(*websocket.Conn) error{
+		"text": func(ws *websocket.Conn) error { return ws.Write(t.Context(), websocket.MessageText, []byte("x")) },
+		"start": func(ws *websocket.Conn) error {
+			return ws.Write(t.Context(), websocket.MessageBinary, Message{Kind: StreamStart, Stream: 1}.Append(nil))
+		},
+		"unknown field": func(ws *websocket.Conn) error {
+			return ws.Write(t.Context(), websocket.MessageBinary, []byte{0, 4, 0x08, 1, 0x40, 1})
+		},
+	} {
+		r := newRig(t, Options{})
+		ws, _, err := r.connect(t, destinationPath, tokens(r.Open().DestinationToken))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := send(ws); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := ws.Read(soon(t)); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := r.Stats().Violations; n != 1 {
+			t.Errorf("%s: %d violations", name, n)
+		}
+	}
+}
+
+// readMessages reads WebSocket messages until n tunnel messages have come.
+func readMessages(t *testing.T, ws *websocket.Conn, n int) (messages []Message, sizes []int) {
+	t.Helper()
+	var split splitter
+	for len(messages) < n {
+		_, p, err := ws.Read(soon(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, len(p))
+		if err := split.feed(p, func(m Message, _ []byte) error {
+			m.Payload = append([]byte(nil), m.Payload...)
+			messages = append(messages, m)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return messages, sizes
+}
+
+func TestDestinationGetsServicesAndCutMessages(t *testing.T) {
+	r := newRig(t, Options{Cut: 5, Version: 2})
+	tun := r.Open("SSH", "VNC")
+	ws, resp, err := r.connect(t, destinationPath, tokens(tun.DestinationToken))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ws.Subprotocol() != versions[1] || resp.Header.Get("channel-id") == "" {
+		t.Errorf("subprotocol %q, channel %q", ws.Subprotocol(), resp.Header.Get("channel-id"))
+	}
+	messages, sizes := readMessages(t, ws, 1)
+	if messages[0].Kind != ServiceIDs || strings.Join(messages[0].Services, ",") != "SSH,VNC" || sizes[0] != 5 {
+		t.Errorf("%v in pieces of %v", messages, sizes)
+	}
+}
+
+func TestWirePlaysTheSource(t *testing.T) {
+	r := newRig(t, Options{})
+	tun := r.Open()
+	wire, err := r.Wire(tun.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.Send(t.Context(), Message{Kind: Data, Stream: 1}); !errors.Is(err, errNotConnected) {
+		t.Errorf("before the destination: %v", err)
+	}
+	ws, _, err := r.connect(t, destinationPath, tokens(tun.DestinationToken))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.Connected(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.Send(soon(t), Message{Kind: StreamStart, Stream: 7}, Message{Kind: 99}); err != nil {
+		t.Fatal(err)
+	}
+	messages, _ := readMessages(t, ws, 2)
+	if messages[0].Stream != 7 || messages[1].Kind != 99 {
+		t.Errorf("%v", messages)
+	}
+	answer := Message{Kind: Data, Stream: 7, Payload: []byte("hi")}
+	if err := ws.Write(soon(t), websocket.MessageBinary, answer.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := wire.Receive(soon(t)); err != nil || string(m.Payload) != "hi" {
+		t.Errorf("%v, %v", m, err)
+	}
+	if err := wire.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := ws.Read(soon(t)); err == nil || websocket.CloseStatus(err) != -1 {
+		t.Errorf("after the cut: %v", err)
+	}
+	select {
+	case <-wire.Gone():
+	case <-soon(t).Done():
+		t.Error("the wire is not gone")
+	}
+}
+
+func TestFrozenConnectionIsHalfOpen(t *testing.T) {
+	r := newRig(t, Options{})
+	tun := r.Open()
+	wire, err := r.Wire(tun.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws, _, err := r.connect(t, destinationPath, tokens(tun.DestinationToken))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.Connected(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	pongs := ws.CloseRead(t.Context())
+	if err := ws.Ping(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := ws.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a ping: %v, want no answer", err)
+	}
+	if err := pongs.Err(); err != nil {
+		t.Errorf("the connection ended: %v", err)
+	}
+}
+
+// fakeDestination answers every payload with itself in capitals.
+func fakeDestination(ctx context.Context, ws *websocket.Conn) {
+	var split splitter
+	for {
+		_, p, err := ws.Read(ctx)
+		if err != nil {
+			return
+		}
+		_ = split.feed(p, func(m Message, _ []byte) error {
+			if m.Kind != Data {
+				return nil
+			}
+			m.Payload = []byte(strings.ToUpper(string(m.Payload)))
+			return ws.Write(ctx, websocket.MessageBinary, m.Append(nil))
+		})
+	}
+}
+
+func TestSourceCarriesItsClients(t *testing.T) {
+	for version := 1; version <= 3; version++ {
+		r := newRig(t, Options{})
+		tun := r.Open("SSH")
+		ws, _, err := r.connect(t, destinationPath, tokens(tun.DestinationToken))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Connected(soon(t), tun.ID, "destination"); err != nil {
+			t.Fatal(err)
+		}
+		go fakeDestination(t.Context(), ws)
+		s := NewSource(SourceOptions{
+			Endpoint: testName + ":443", Token: tun.SourceToken, Version: version, Roots: r.roots, Dial: r.dial,
+			Listen: map[string]string{"SSH": "127.0.0.1:0"},
+		})
+		if err := s.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // one client after the other
+			talk(t, s.Addr("SSH").String())
+		}
+		if n := r.Stats().Violations; n != 0 || s.Err() != nil || s.Addr("VNC") != nil {
+			t.Errorf("version %d: %d violations, %v", version, n, s.Err())
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-s.Done():
+		default:
+			t.Error("not done after Close")
+		}
+	}
+}
+
+func talk(t *testing.T, addr string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != "HELLO" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// Without a destination a client is not left waiting.
+func TestSourceWithoutDestination(t *testing.T) {
+	r := newRig(t, Options{})
+	tun := r.Open("SSH")
+	s := NewSource(SourceOptions{
+		Endpoint: testName + ":443", Token: tun.SourceToken, Roots: r.roots, Dial: r.dial,
+		Listen: map[string]string{"SSH": "127.0.0.1:0"},
+	})
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	conn, err := net.Dial("tcp", s.Addr("SSH").String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if n, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("%d, %v, want the end", n, err)
+	}
+	if err := r.Close(tun.ID); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.Done():
+		if s.Err() == nil {
+			t.Error("no reason")
+		}
+	case <-soon(t).Done():
+		t.Error("the source goes on without its tunnel")
+	}
+}
