@@ -178,6 +178,10 @@ func (c *connection) drainSome(p []byte) {
 		c.queue.consume(n)
 		signal(c.room)
 	}
+	if c.queue.size == 0 {
+		// From here on accept writes, which an old deadline would fail.
+		_ = c.local.SetWriteDeadline(time.Time{})
+	}
 	switch {
 	case err == nil:
 	case !errors.Is(err, os.ErrDeadlineExceeded):

@@ -118,6 +118,9 @@ func (f *fakeLocal) unread() int {
 func (f *fakeLocal) TryWrite(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if past(f.writeBy) { // as the runtime's sockets have it
+		return 0, os.ErrDeadlineExceeded
+	}
 	return f.put(p)
 }
 
