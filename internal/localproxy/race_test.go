@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,9 +13,12 @@ import (
 
 func TestRaceTriesEveryAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var tried []string
 		dial := func(ctx context.Context, addr string) (net.Conn, error) {
+			mu.Lock()
 			tried = append(tried, addr)
+			mu.Unlock()
 			switch addr {
 			case "silent":
 				<-ctx.Done()
@@ -34,9 +38,11 @@ func TestRaceTriesEveryAddress(t *testing.T) {
 		if took := time.Since(began); took != time.Second {
 			t.Errorf("took %s, want the lead of the silent one only", took)
 		}
+		mu.Lock()
 		if got := strings.Join(tried, " "); got != "silent refusing good" {
 			t.Errorf("tried %s", got)
 		}
+		mu.Unlock()
 		_, err = race(t.Context(), []string{"refusing", "refusing"}, time.Second, dial)
 		if err == nil || strings.Count(err.Error(), "refused") != 2 {
 			t.Errorf("%v, want both failures told", err)
