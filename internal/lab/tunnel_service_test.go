@@ -57,7 +57,8 @@ func TestTunnelServiceFails(t *testing.T) {
 }
 
 // TestTunnelServiceHalfOpen has one tunnel's connection go silent: it is
-// noticed by two missed pings and made anew, and another tunnel is not touched.
+// noticed by two missed pings and made anew, and another tunnel is not touched,
+// though nobody types in its ssh session for all that time.
 func TestTunnelServiceHalfOpen(t *testing.T) {
 	t.Parallel()
 	l, a := startOK(t, Options{Config: bothServices(nil)})
