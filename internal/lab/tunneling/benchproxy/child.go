@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -24,28 +26,18 @@ type bench struct {
 
 const serviceName = "data.tunneling.iot.bench-1.amazonaws.com"
 
-// rig is a service, a child connected to it, and the wire between them.
+// rig is a child and the wire between it and the service.
 type rig struct {
 	wire  *tunneling.Wire
 	child *exec.Cmd
-	stop  context.CancelFunc
 }
 
-// start runs the child for destinations, as SERVICE=host:port,...
-func (b *bench) start(ctx context.Context, services []string, destinations string) (*rig, error) {
-	ca, err := pki.NewCA("bench")
-	if err != nil {
-		return nil, err
-	}
-	roots, err := ca.WriteCert(b.dir, "ca")
-	if err != nil {
-		return nil, err
-	}
-	pair, err := ca.Server(serviceName)
-	if err != nil {
-		return nil, err
-	}
-	certificate, err := pair.TLS()
+// with starts a child for destinations, as SERVICE=host:port,..., measures it
+// and ends it.
+func (b *bench) with(ctx context.Context, services []string, destinations string, measure func(*rig) ([]row, error)) ([]row, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	certificate, roots, err := b.certificate()
 	if err != nil {
 		return nil, err
 	}
@@ -53,33 +45,53 @@ func (b *bench) start(ctx context.Context, services []string, destinations strin
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
 	service := tunneling.NewService(tunneling.Options{Certificate: certificate})
 	go service.Serve(ctx, l)
 	tun := service.Open(services...)
-	r := &rig{stop: cancel}
+	r := new(rig)
 	if r.wire, err = service.Wire(tun.ID); err != nil {
 		return nil, err
 	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	if err := r.start(b.binary, tun.DestinationToken, "-c", roots, "-d", destinations, "-e", serviceName+":"+port); err != nil {
 		return nil, err
 	}
-	r.child = exec.Command(b.binary, "localproxy", "-v", "1", "-c", roots, "-d", destinations,
-		"-e", serviceName+":"+port, "--endpoint-address", "127.0.0.1")
-	r.child.Env = append(os.Environ(), "AWSIOT_TUNNEL_ACCESS_TOKEN="+tun.DestinationToken)
+	var rows []row
+	if err = r.wire.Connected(ctx); err == nil {
+		rows, err = measure(r)
+	}
+	return rows, errors.Join(err, r.close())
+}
+
+// certificate makes the service's, and a file with the authority's.
+func (b *bench) certificate() (certificate tls.Certificate, roots string, err error) {
+	ca, err := pki.NewCA("bench")
+	if err != nil {
+		return certificate, "", err
+	}
+	pair, err := ca.Server(serviceName)
+	if err != nil {
+		return certificate, "", err
+	}
+	if certificate, err = pair.TLS(); err != nil {
+		return certificate, "", err
+	}
+	roots, err = ca.WriteCert(b.dir, "ca")
+	return certificate, roots, err
+}
+
+// start runs the child as the agent does, but for the events.
+func (r *rig) start(binary, token string, args ...string) error {
+	args = append([]string{"localproxy", "-v", "1", "--endpoint-address", "127.0.0.1"}, args...)
+	r.child = exec.Command(binary, args...)
+	r.child.Env = append(os.Environ(), "AWSIOT_TUNNEL_ACCESS_TOKEN="+token)
 	r.child.Stdout, r.child.Stderr = os.Stderr, os.Stderr
 	r.child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := r.child.Start(); err != nil {
-		cancel()
-		return nil, err
-	}
-	return r, r.wire.Connected(ctx)
+	return r.child.Start()
 }
 
 // close ends the child in order.
 func (r *rig) close() error {
-	defer r.stop()
 	if err := r.child.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}

@@ -30,6 +30,25 @@ func main() {
 	}
 }
 
+// measurement is one line or more of the report.
+type measurement struct {
+	name string
+	run  func(*bench, context.Context) ([]row, error)
+}
+
+var measurements = []measurement{
+	{"idle", (*bench).idle},
+	{"down-1", func(b *bench, ctx context.Context) ([]row, error) { return b.down(ctx, 1) }},
+	{"down-4", func(b *bench, ctx context.Context) ([]row, error) { return b.down(ctx, 4) }},
+	{"down-16", func(b *bench, ctx context.Context) ([]row, error) { return b.down(ctx, 16) }},
+	{"up-1", func(b *bench, ctx context.Context) ([]row, error) { return b.up(ctx, 1) }},
+	{"up-4", func(b *bench, ctx context.Context) ([]row, error) { return b.up(ctx, 4) }},
+	{"up-16", func(b *bench, ctx context.Context) ([]row, error) { return b.up(ctx, 16) }},
+	{"slow-uplink", (*bench).slowUplink},
+	{"latency", (*bench).latency},
+	{"held", (*bench).held},
+}
+
 // row is one line of the report.
 type row struct {
 	what, value, goal string
