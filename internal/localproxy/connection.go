@@ -8,7 +8,12 @@ import (
 	"time"
 )
 
-// connection joins one connection of the tunnel to one on the device. Its own
+// connection joins one connection of the tunnel to one on the device. Both ends
+// may close it at any time, and neither may lose what the other has sent: it
+// takes nothing more from the moment it is closing, and ends when its queue is
+// empty and the destination has had time to read.
+//
+// Its own
 // goroutine dials and then carries what the destination sends; what the tunnel
 // brings is written by the session's reading goroutine itself as long as the
 // destination takes it, and else by a second one out of a bounded queue.
@@ -23,6 +28,7 @@ type connection struct {
 
 	resume chan bool // holds one: the uplink's answer to pump
 
+	// Locked after the session's mutex, never before it.
 	mu       sync.Mutex
 	local    local // nil until dialled
 	queue    queue
@@ -45,6 +51,8 @@ func newConnection(s *session, service string, st *stream, a address, dest Desti
 		room:    make(chan struct{}, 1),
 		drained: make(chan struct{}),
 	}
+	// Not the session's context: what was sent before the tunnel was lost is
+	// handed over all the same.
 	c.dialing, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -88,7 +96,7 @@ func (c *connection) refused(err error) {
 func (c *connection) opened(conn local) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing && c.queue.size == 0 {
+	if c.closing && c.queue.size == 0 { // closed while dialling, and nothing to hand over
 		return false
 	}
 	c.local = conn
@@ -111,7 +119,7 @@ func (c *connection) pump() {
 			more = false
 		}
 	}
-	c.lost()
+	c.lost() // unless it is known already why this is the end
 	c.discard()
 	<-c.drained
 	c.local.Close()
@@ -136,7 +144,7 @@ func (c *connection) lost() {
 // sends the reset that says so, after all that came before. It is called by
 // the uplink's goroutine.
 func (c *connection) forward(u *uplink) error {
-	if c.isClosing() {
+	if c.isClosing() { // since it got in line
 		c.resume <- false
 		return nil
 	}
@@ -169,20 +177,22 @@ func (c *connection) localEnd(u *uplink, err error) error {
 		reason = "the destination failed: " + err.Error()
 	}
 	var sendErr error
-	if c.s.drop(c) {
+	if c.s.drop(c) { // else the source has closed it, and may use its number again
 		sendErr = u.sendReset(c.addr)
 	}
 	c.finish(reason)
 	return sendErr
 }
 
+// isClosing reports whether the connection takes nothing more.
 func (c *connection) isClosing() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.closing
 }
 
-// finish closes the connection once what is queued has been handed over.
+// finish closes the connection once what is queued has been handed over. The
+// first reason counts. It never waits.
 func (c *connection) finish(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -214,6 +224,7 @@ func (c *connection) flushed() {
 	_ = c.local.CloseWrite()
 }
 
+// markDrained lets pump come to its end. The caller holds c.mu.
 func (c *connection) markDrained() {
 	if !c.over {
 		c.over = true
@@ -221,7 +232,8 @@ func (c *connection) markDrained() {
 	}
 }
 
-// abandon closes the connection at once, with what is queued.
+// abandon closes the connection at once, with what is queued: it is stuck, was
+// never made, or the proxy itself is at its end.
 func (c *connection) abandon(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -233,7 +245,7 @@ func (c *connection) abandon(reason string) {
 	if c.local != nil {
 		c.local.Close()
 	}
-	if !c.draining {
+	if !c.draining { // else drain does so: it may be writing from the queue
 		c.queue.clear()
 		c.markDrained()
 	}
@@ -245,7 +257,7 @@ func (c *connection) abandon(reason string) {
 // stuck while it is handed the rest, until it ends or its time is over.
 func (c *connection) discard() {
 	c.mu.Lock()
-	if !c.over && !c.broken {
+	if !c.over && !c.broken { // finish has set a deadline only to wake pump
 		_ = c.local.SetReadDeadline(time.Time{})
 	}
 	c.mu.Unlock()
@@ -257,6 +269,7 @@ func (c *connection) discard() {
 	}
 }
 
+// tell says how the connection ended.
 func (c *connection) tell() {
 	c.mu.Lock()
 	reason := c.reason

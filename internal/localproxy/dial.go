@@ -32,7 +32,8 @@ const (
 )
 
 // dialService returns the service's socket, TLS on it, and the WebSocket that
-// it accepted. The order of layers is socket, coalescer, TLS, WebSocket.
+// it accepted. The order of layers is socket, coalescer, TLS, WebSocket. The
+// token is not sent before the certificate has been verified.
 func (c *Config) dialService(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Policy.HandshakeTimeout)
 	defer cancel()
@@ -54,6 +55,7 @@ func (c *Config) dialService(ctx context.Context) (*link, error) {
 	return newLink(secure, joined, reader, accepted), nil
 }
 
+// dialSocket connects to the service, or to the web proxy before it.
 func (c *Config) dialSocket(ctx context.Context) (net.Conn, error) {
 	proxy, err := c.webProxy()
 	if err != nil {
@@ -76,6 +78,7 @@ func (c *Config) dialSocket(ctx context.Context) (net.Conn, error) {
 	return c.dialTargets(ctx, targets)
 }
 
+// dialTargets connects to the first of the addresses that accepts.
 func (c *Config) dialTargets(ctx context.Context, targets []string) (net.Conn, error) {
 	dialer := net.Dialer{Control: c.socketOptions}
 	conn, err := race(ctx, targets, serviceStagger, func(ctx context.Context, addr string) (net.Conn, error) {
@@ -119,6 +122,8 @@ func limitQueues(fd int) {
 	}
 }
 
+// webProxy returns the web proxy to use, nil for none. A path that was given by
+// address or device is private: a web proxy would lead out of it.
 func (c *Config) webProxy() (*url.URL, error) {
 	if c.WebProxy == nil || len(c.Addresses) > 0 || c.BindDevice != "" {
 		return nil, nil
@@ -153,6 +158,7 @@ func (c *Config) dialThrough(ctx context.Context, proxy *url.URL) (net.Conn, err
 	return conn, nil
 }
 
+// proxyAddress returns the web proxy's host:port.
 func proxyAddress(proxy *url.URL) string {
 	port := proxy.Port()
 	switch {
@@ -168,6 +174,7 @@ func proxyAddress(proxy *url.URL) string {
 // errWebProxy marks a web proxy's refusal.
 var errWebProxy = errors.New("the web proxy refused")
 
+// connect asks a web proxy for a tunnel to target (RFC 9110, section 9.3.6).
 func connect(ctx context.Context, conn net.Conn, target string, user *url.Userinfo) error {
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()

@@ -9,6 +9,11 @@ import (
 
 // deliver hands p to the destination or queues it. It is called by the
 // session's reading goroutine alone, so that order is kept.
+//
+// When the queue is full too, something has to give: the protocol cannot ask
+// the source to slow down. While the connection is alone, the whole tunnel
+// waits for it, which slows the source down and loses nothing. While there are
+// others it may hold them up for a moment only, and then is reset.
 func (c *connection) deliver(p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -19,7 +24,7 @@ func (c *connection) deliver(p []byte) {
 		if len(p) == 0 {
 			return
 		}
-		if deadline.IsZero() {
+		if deadline.IsZero() { // the clock is read only when it is needed
 			deadline = time.Now().Add(c.holdLimit())
 		}
 		c.mu.Unlock()
@@ -41,13 +46,14 @@ func (c *connection) deliver(p []byte) {
 // accept takes what it can of p, straight to the destination if nothing waits
 // before it.
 func (c *connection) accept(p []byte) int {
+	// No copy, no other goroutine: this is how nearly all bytes go.
 	taken := 0
 	if c.local != nil && c.queue.size == 0 {
 		n, err := c.local.TryWrite(p)
 		c.s.meter.in(n)
 		if err != nil {
 			c.breakWrites()
-			return len(p)
+			return len(p) // nobody will ever read it
 		}
 		taken = n
 	}
@@ -133,14 +139,15 @@ func (c *connection) stuck(when string) {
 // startDraining starts the second goroutine if it does not run. The caller
 // holds c.mu.
 func (c *connection) startDraining() {
-	if !c.draining {
+	if !c.draining { // stays for the connection's life once it was needed
 		c.draining = true
 		go c.drain()
 	}
 	signal(c.work)
 }
 
-// drain writes what is queued, as the destination takes it.
+// drain writes what is queued, as the destination takes it. It ends with the
+// connection.
 func (c *connection) drain() {
 	for {
 		c.mu.Lock()
@@ -160,6 +167,7 @@ func (c *connection) drain() {
 	}
 }
 
+// drainedUnlessBroken ends draining. The caller holds c.mu.
 func (c *connection) drainedUnlessBroken() {
 	if c.broken {
 		c.markDrained()
@@ -168,6 +176,8 @@ func (c *connection) drainedUnlessBroken() {
 	c.flushed()
 }
 
+// drainSome writes p, the front of the queue. It does not hold c.mu meanwhile:
+// more is queued while the destination takes its time.
 func (c *connection) drainSome(p []byte) {
 	_ = c.local.SetWriteDeadline(time.Now().Add(c.s.cfg.Policy.StallLimit))
 	n, err := c.local.Write(p)
@@ -183,10 +193,10 @@ func (c *connection) drainSome(p []byte) {
 		_ = c.local.SetWriteDeadline(time.Time{})
 	}
 	switch {
-	case err == nil:
+	case err == nil, n > 0: // slow is not stuck
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		c.breakWrites()
-	case n == 0:
+	default:
 		c.stuck("for " + c.s.cfg.Policy.StallLimit.String())
 	}
 }

@@ -36,6 +36,7 @@ type EventPipe struct {
 // NewEventPipe takes over fd, which must be the writing end of a pipe.
 func NewEventPipe(fd int) (*EventPipe, error) {
 	unix.CloseOnExec(fd)
+	// The runtime's poller takes it only so, and Close can then set a deadline.
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, fmt.Errorf("using fd %d for events: %w", fd, err)
 	}
@@ -64,7 +65,7 @@ func (p *EventPipe) Send(e Event) {
 	if p.closed {
 		return
 	}
-	select {
+	select { // a parent that does not read loses events
 	case p.lines <- append(line, '\n'):
 	default:
 	}
@@ -85,6 +86,8 @@ func (p *EventPipe) Close() error {
 	return p.file.Close()
 }
 
+// write goes on after an error, so that Send and Close find someone to take
+// their lines.
 func (p *EventPipe) write() {
 	for line := range p.lines {
 		if _, err := p.file.Write(line); err != nil {
@@ -93,6 +96,7 @@ func (p *EventPipe) write() {
 	}
 }
 
+// lost tells that the parent is gone.
 func (p *EventPipe) lost() { p.once.Do(func() { close(p.gone) }) }
 
 // watch notices the parent's end without writing: the kernel flags an error on

@@ -66,6 +66,7 @@ func dropCapabilities(bindDevice bool) error {
 	if err := onAllThreads(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0); err != nil {
 		return err
 	}
+	// Clearing the ambient set alone would leave what this process itself has.
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var have, want [2]unix.CapUserData
 	if err := unix.Capget(&header, &have[0]); err != nil {

@@ -28,6 +28,7 @@ func ReadINI(name string) ([]Setting, error) {
 	return settings, nil
 }
 
+// parseINI does not take sections: the reference program's options have none.
 func parseINI(text string) ([]Setting, error) {
 	var settings []Setting
 	for i, line := range strings.Split(text, "\n") {

@@ -28,6 +28,8 @@ func (s *session) watch() {
 		case <-s.done:
 			return
 		}
+		// While the tunnel waits for a full connection nothing is read, the
+		// answers to pings no more than the rest.
 		now := s.link.reader.received.Load()
 		if now != seen || s.holding.Load() {
 			missed = 0
@@ -73,6 +75,7 @@ func closeNote(cause error) note {
 	return note{op: opClose, payload: append(binary.BigEndian.AppendUint16(nil, code), reason...)}
 }
 
+// closeStatus chooses the status of a close frame (RFC 6455, section 7.4.1).
 func closeStatus(cause error) (code uint16, reason string) {
 	var closed *closedError
 	switch {

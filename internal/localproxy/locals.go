@@ -29,6 +29,7 @@ func (l *locals) add(c *connection) bool {
 	return true
 }
 
+// remove is called when nothing of c is left: no goroutine, no socket.
 func (l *locals) remove(c *connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,6 +57,7 @@ func (l *locals) wait(limit time.Duration) {
 	<-idle
 }
 
+// whenIdle returns a channel that is closed when there is no connection.
 func (l *locals) whenIdle() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,6 +70,7 @@ func (l *locals) whenIdle() <-chan struct{} {
 	return idle
 }
 
+// list returns a copy: to end a connection is to change the map.
 func (l *locals) list() []*connection {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -48,7 +48,9 @@ type message struct {
 }
 
 // decode replaces m by what b holds, without allocating unless b lists
-// services. Fields it does not know are skipped.
+// services. Fields it does not know are skipped, and of one that comes twice
+// the last counts, as protobuf has it. It is our own because generated code
+// would copy every payload.
 func (m *message) decode(b []byte) error {
 	*m = message{}
 	for len(b) > 0 {
@@ -83,6 +85,7 @@ func (m *message) field(num protowire.Number, typ protowire.Type, b []byte) (int
 	return n, protowire.ParseError(n)
 }
 
+// number takes a number or a truth value.
 func (m *message) number(num protowire.Number, typ protowire.Type, b []byte) (int, error) {
 	if typ != protowire.VarintType {
 		return 0, errWireType
@@ -105,6 +108,7 @@ func (m *message) number(num protowire.Number, typ protowire.Type, b []byte) (in
 	return n, nil
 }
 
+// bytes takes a text or a payload; all but the list of services aliases b.
 func (m *message) bytes(num protowire.Number, typ protowire.Type, b []byte) (int, error) {
 	if typ != protowire.BytesType {
 		return 0, errWireType

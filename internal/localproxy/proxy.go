@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Proxy is one destination proxy for one tunnel.
+// Proxy is one destination proxy for one tunnel: a session at a time, a new one
+// after each that was lost, until the service says that the tunnel is over.
 type Proxy struct {
 	cfg    Config
 	locals *locals
@@ -50,6 +51,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		defer cancel()
 	}
 	reason, err := p.loop(ctx)
+	// Whatever the end: destinations get what was sent to them.
 	p.locals.wait(p.cfg.Policy.StopLimit)
 	p.meter.tell()
 	if err != nil {
@@ -61,7 +63,8 @@ func (p *Proxy) Run(ctx context.Context) error {
 	return err
 }
 
-// loop is Run without its ends. reason is told when err is nil.
+// loop is Run without its ends. reason is told when err is nil. Why the last
+// attempt failed matters only if nobody asked for the end.
 func (p *Proxy) loop(ctx context.Context) (reason string, err error) {
 	for {
 		err := p.once(ctx)
@@ -99,6 +102,8 @@ func (p *Proxy) once(ctx context.Context) error {
 	if time.Since(since) >= p.cfg.Policy.Settled {
 		p.failures = 0
 	}
+	// AWS does not say how it closes a tunnel's WebSocket. A close in order may
+	// as well be a server that is being replaced: so it is asked once more.
 	var closed *closedError
 	p.orderly = errors.As(err, &closed) && (closed.code == closeNormal || closed.code == closeNoStatus)
 	return err
@@ -136,6 +141,7 @@ func (p *Proxy) permanent(err error) *ExitError {
 	return nil
 }
 
+// refusalCode tells a token that never worked from one that does not any more.
 func (p *Proxy) refusalCode(status int) int {
 	denied := status == http.StatusUnauthorized || status == http.StatusForbidden
 	if denied && !p.ever {
@@ -144,11 +150,13 @@ func (p *Proxy) refusalCode(status int) int {
 	return ExitGone
 }
 
+// isNoName tells a name that does not exist from a resolver that failed.
 func isNoName(err error) bool {
 	var dns *net.DNSError
 	return errors.As(err, &dns) && dns.IsNotFound
 }
 
+// isBadCertificate tells a certificate that was looked at and refused.
 func isBadCertificate(err error) bool {
 	var verification *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError

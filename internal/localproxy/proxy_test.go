@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// attempt is what one call of a scripted dial does: an error, or a session
+// turn is what one call of a scripted dial does: an error, or a session
 // that ends like this after that long.
-type attempt struct {
+type turn struct {
 	err   error
 	after time.Duration
 	ends  []byte // the service's last frame; nil: it just closes
 }
 
 // scripted returns a Proxy whose attempts go as told; the last one repeats.
-func scripted(t *testing.T, change func(*Config), script ...attempt) (*Proxy, *[]Event) {
+func scripted(t *testing.T, change func(*Config), script ...turn) (*Proxy, *[]Event) {
 	t.Helper()
 	cfg := testConfig(t)
 	events := new([]Event)
@@ -46,7 +46,7 @@ func scripted(t *testing.T, change func(*Config), script ...attempt) (*Proxy, *[
 }
 
 // serving is a link to a service that behaves as told.
-func serving(a attempt) *link {
+func serving(a turn) *link {
 	here, there := net.Pipe()
 	go func() {
 		defer there.Close()
@@ -81,32 +81,32 @@ func status(code int) error { return &statusError{status: code} }
 // Fault 6: every way to end has a status of its own, and only an end in order
 // is 0.
 func TestFault06ExitStatus(t *testing.T) {
-	stood := attempt{after: time.Second}
-	inOrder := attempt{after: time.Second, ends: frame(opClose, []byte{0x03, 0xe8})}
+	stood := turn{after: time.Second}
+	inOrder := turn{after: time.Second, ends: frame(opClose, []byte{0x03, 0xe8})}
 	for _, c := range []struct {
 		name   string
 		change func(*Config)
-		script []attempt
+		script []turn
 		want   int
 	}{
-		{"403 at first", nil, []attempt{{err: status(403)}}, ExitDenied},
-		{"401 at first", nil, []attempt{{err: status(401)}}, ExitDenied},
-		{"404", nil, []attempt{{err: status(404)}}, ExitGone},
-		{"403 after a lost connection", nil, []attempt{stood, {err: status(403)}}, ExitGone},
-		{"403 after an end in order", nil, []attempt{inOrder, {err: status(403)}}, 0},
-		{"403 after an end in order and a blip", nil, []attempt{inOrder, {err: errRefused}, {err: status(403)}}, 0},
-		{"5xx, refused and a DNS timeout, then 404", nil, []attempt{{err: status(500)}, {err: status(503)}, {err: errRefused}, {err: errDNSTimeout}, {err: status(404)}}, ExitGone},
-		{"no name", nil, []attempt{{err: errNoName}}, ExitName},
-		{"no name after a connection, then 403", nil, []attempt{stood, {err: errNoName}, {err: status(403)}}, ExitGone},
-		{"certificate", nil, []attempt{{err: errBadCert}}, ExitTLS},
-		{"certificate after a connection, then 403", nil, []attempt{stood, {err: errBadCert}, {err: status(403)}}, ExitGone},
-		{"web proxy", nil, []attempt{{err: fmt.Errorf("x: %w", errWebProxy)}}, ExitWebProxy},
-		{"garbage", nil, []attempt{{ends: frame(opBinary, []byte{0, 2, 0xff, 0xff})}}, ExitProtocol},
-		{"a text message", nil, []attempt{{ends: frame(opText, []byte("hi"))}}, ExitProtocol},
-		{"an unknown message", nil, []attempt{{ends: frame(opBinary, message{kind: 77}.encode())}}, ExitProtocol},
-		{"retries", func(c *Config) { c.MaxRetries = 3 }, []attempt{{err: errRefused}}, ExitRetries},
-		{"lifetime", func(c *Config) { c.MaxLifetime = time.Minute }, []attempt{{after: time.Hour}}, ExitLifetime},
-		{"lifetime without a connection", func(c *Config) { c.MaxLifetime = time.Minute }, []attempt{{err: errRefused}}, ExitLifetime},
+		{"403 at first", nil, []turn{{err: status(403)}}, ExitDenied},
+		{"401 at first", nil, []turn{{err: status(401)}}, ExitDenied},
+		{"404", nil, []turn{{err: status(404)}}, ExitGone},
+		{"403 after a lost connection", nil, []turn{stood, {err: status(403)}}, ExitGone},
+		{"403 after an end in order", nil, []turn{inOrder, {err: status(403)}}, 0},
+		{"403 after an end in order and a blip", nil, []turn{inOrder, {err: errRefused}, {err: status(403)}}, 0},
+		{"5xx, refused and a DNS timeout, then 404", nil, []turn{{err: status(500)}, {err: status(503)}, {err: errRefused}, {err: errDNSTimeout}, {err: status(404)}}, ExitGone},
+		{"no name", nil, []turn{{err: errNoName}}, ExitName},
+		{"no name after a connection, then 403", nil, []turn{stood, {err: errNoName}, {err: status(403)}}, ExitGone},
+		{"certificate", nil, []turn{{err: errBadCert}}, ExitTLS},
+		{"certificate after a connection, then 403", nil, []turn{stood, {err: errBadCert}, {err: status(403)}}, ExitGone},
+		{"web proxy", nil, []turn{{err: fmt.Errorf("x: %w", errWebProxy)}}, ExitWebProxy},
+		{"garbage", nil, []turn{{ends: frame(opBinary, []byte{0, 2, 0xff, 0xff})}}, ExitProtocol},
+		{"a text message", nil, []turn{{ends: frame(opText, []byte("hi"))}}, ExitProtocol},
+		{"an unknown message", nil, []turn{{ends: frame(opBinary, message{kind: 77}.encode())}}, ExitProtocol},
+		{"retries", func(c *Config) { c.MaxRetries = 3 }, []turn{{err: errRefused}}, ExitRetries},
+		{"lifetime", func(c *Config) { c.MaxLifetime = time.Minute }, []turn{{after: time.Hour}}, ExitLifetime},
+		{"lifetime without a connection", func(c *Config) { c.MaxLifetime = time.Minute }, []turn{{err: errRefused}}, ExitLifetime},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestFault06ExitStatus(t *testing.T) {
 }
 
 func TestStopIsInOrder(t *testing.T) {
-	for name, a := range map[string]attempt{"connected": {after: time.Hour}, "retrying": {err: errRefused}} {
+	for name, a := range map[string]turn{"connected": {after: time.Hour}, "retrying": {err: errRefused}} {
 		synctest.Test(t, func(t *testing.T) {
 			p, _ := scripted(t, nil, a)
 			ctx, cancel := context.WithCancel(t.Context())
@@ -148,12 +148,12 @@ func TestStopIsInOrder(t *testing.T) {
 // stood for a while.
 func TestRetriesSlowDownAndStartOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		failing := attempt{err: errRefused}
-		script := make([]attempt, 0, 40)
+		failing := turn{err: errRefused}
+		script := make([]turn, 0, 40)
 		for range 20 {
 			script = append(script, failing)
 		}
-		script = append(script, attempt{after: time.Hour}, attempt{err: status(404)})
+		script = append(script, turn{after: time.Hour}, turn{err: status(404)})
 		p, events := scripted(t, nil, script...)
 		_ = p.Run(t.Context()) // its end is not the point
 		var delays []time.Duration

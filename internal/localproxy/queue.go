@@ -30,6 +30,7 @@ func (p *chunkPool) bytes() int {
 	return p.lent * chunkSize
 }
 
+// get returns an empty chunk.
 func (p *chunkPool) get() *chunk {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,6 +44,7 @@ func (p *chunkPool) get() *chunk {
 	return c
 }
 
+// put takes a chunk back that nobody looks at any more.
 func (p *chunkPool) put(c *chunk) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,7 +55,8 @@ func (p *chunkPool) put(c *chunk) {
 }
 
 // queue holds bytes on their way to a destination that does not take them at
-// once. Its owner locks.
+// once, in chunks, so that it takes no more memory than it holds. Its owner
+// locks.
 type queue struct {
 	pool       *chunkPool
 	head, tail *chunk
@@ -77,6 +80,7 @@ func (q *queue) push(p []byte, limit int) int {
 	return taken
 }
 
+// grow adds a chunk at the end.
 func (q *queue) grow() {
 	c := q.pool.get()
 	if q.tail == nil {

@@ -11,7 +11,13 @@ import (
 	"time"
 )
 
-// session is one WebSocket to the service with all that hangs on it.
+// session is one WebSocket to the service with all that hangs on it. Nothing of
+// the tunnel's streams outlives it: the service resets them for the other side
+// when this one connects anew.
+//
+// Its goroutines: the reading one (run), which never waits for anything but
+// the service, the clock and a full connection; the uplink's, which is the only
+// one that writes; watch; and one or two for each connection.
 type session struct {
 	cfg    *Config
 	link   *link
@@ -22,6 +28,7 @@ type session struct {
 	log    *slog.Logger
 	dial   func(context.Context, Destination) (local, error)
 
+	// The end.
 	done    chan struct{}
 	fatal   chan error // holds one: what watch is to end the session with
 	ending  sync.Once
@@ -29,6 +36,7 @@ type session struct {
 	holding atomic.Bool
 	held    *time.Timer
 
+	// Locked before any connection's mutex, never after it.
 	mu        sync.Mutex
 	available []string // what the tunnel was opened for; nil until told
 	sole      string   // the service that a message without one means
@@ -73,6 +81,8 @@ func (s *session) run(ctx context.Context) error {
 	})
 	stop := context.AfterFunc(ctx, s.stop)
 	defer stop()
+	// Where stop has ended the session, read returns on the service's answer,
+	// and this end comes too late to count.
 	s.end(s.read())
 	s.link.drain()
 	s.closeAll("the tunnel was lost")
@@ -94,7 +104,8 @@ func (s *session) end(cause error) {
 	})
 }
 
-// read is the session's main loop: it reads, parses and acts.
+// read is the session's main loop: it reads, parses and acts. All that is whole
+// is acted on before the next read, for then the buffer is used again.
 func (s *session) read() error {
 	p := newParser()
 	var m message
@@ -118,10 +129,11 @@ func (s *session) read() error {
 	}
 }
 
-// handle acts on one message.
+// handle acts on one message. Its error ends the session.
 func (s *session) handle(m *message) error {
 	switch m.kind {
 	case kindData, kindStreamStart, kindStreamReset, kindConnectionStart, kindConnectionReset:
+		// It cannot be answered either: no client may send stream 0.
 		if m.stream == 0 {
 			s.log.Warn("ignoring a message for stream 0, which cannot be", "type", m.kind)
 			return nil
@@ -155,7 +167,8 @@ func (s *session) handleStream(m *message) {
 }
 
 // setServices takes the list of services the tunnel was opened for. A repeated
-// list changes nothing.
+// list changes nothing. A service without a destination is no reason to end, as
+// it is for the reference program: the others are still of use.
 func (s *session) setServices(available []string) {
 	s.mu.Lock()
 	same := s.available != nil && slices.Equal(s.available, available)
@@ -173,6 +186,8 @@ func (s *session) setServices(available []string) {
 	s.cfg.Events(Event{Event: EventServices, Services: available})
 }
 
+// setAvailable also decides, once and not for every message, which service a
+// v1 peer means.
 func (s *session) setAvailable(available []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -92,6 +92,7 @@ func (s *session) start(m *message) {
 		s.refuse(a, "for a stream that is not the current one")
 		return
 	}
+	// The source knows best which of its connections are over.
 	if old := st.connections[a.connection]; old != nil {
 		s.remove(old)
 		old.finish("replaced by the source")
@@ -121,7 +122,8 @@ func (s *session) open(name string, st *stream, a address, dest Destination) {
 	go c.run()
 }
 
-// refuse answers a start with a reset.
+// refuse answers a start with a reset, so that the source's client does not
+// wait for one that will never come.
 func (s *session) refuse(a address, why string) {
 	s.log.Warn("refusing a connection", "service", a.service, "stream", a.stream, "connection", a.connection, "reason", why)
 	s.cfg.Events(Event{Event: EventStreamClosed, Service: a.service, Connection: a.connection, Reason: why})
@@ -139,6 +141,8 @@ func (s *session) postReset(a address) {
 	}
 }
 
+// resetStream closes every connection of a service, if it means the current
+// stream.
 func (s *session) resetStream(m *message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,6 +151,7 @@ func (s *session) resetStream(m *message) {
 	}
 }
 
+// resetConnection closes one connection, if it means the current stream.
 func (s *session) resetConnection(m *message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -59,7 +59,8 @@ type upgraded struct {
 }
 
 // request returns the handshake's HTTP request and the key that its answer
-// must prove to have read.
+// must prove to have read. It is written by hand, so that nothing is in it that
+// net/http would add: the service counts its bytes.
 func (c *Config) request() (text []byte, key string, err error) {
 	var nonce [16]byte
 	rand.Read(nonce[:]) // never fails (documented)
@@ -91,6 +92,7 @@ func (c *Config) upgrade(ctx context.Context, conn net.Conn) (*wsReader, upgrade
 	if err != nil {
 		return nil, upgraded{}, err
 	}
+	// A read cannot be given a context, but a deadline that is over.
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if _, err := conn.Write(text); err != nil {
@@ -102,11 +104,14 @@ func (c *Config) upgrade(ctx context.Context, conn net.Conn) (*wsReader, upgrade
 	if err != nil {
 		return nil, upgraded{}, fmt.Errorf("reading the answer to the handshake: %w", unexpected(err))
 	}
+	// What the service sends at once lies in the reader's buffer already.
 	accepted, err := checkUpgrade(resp, key)
 	limited.N = math.MaxInt64
 	return reader, accepted, err
 }
 
+// checkUpgrade holds the answer to RFC 6455, section 4.1, and to what was
+// offered. A service that chooses no subprotocol cannot be spoken to.
 func checkUpgrade(resp *http.Response, key string) (upgraded, error) {
 	u := upgraded{resp.Header.Get("channel-id"), resp.Header.Get("Sec-WebSocket-Protocol")}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
@@ -146,6 +151,8 @@ func refusal(resp *http.Response) string {
 	return printable(string(body))
 }
 
+// printable makes one line of ASCII of what a stranger sent, for logs and
+// terminals.
 func printable(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {

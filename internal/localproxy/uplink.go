@@ -126,6 +126,7 @@ func (u *uplink) post(n note) error {
 	}
 }
 
+// sendAll sends the last words.
 func (u *uplink) sendAll(notes []note) error {
 	for _, n := range notes {
 		if err := u.sendNote(n); err != nil {
@@ -135,6 +136,7 @@ func (u *uplink) sendAll(notes []note) error {
 	return nil
 }
 
+// sendNote sends a reset or a control frame out of the same buffer as the data.
 func (u *uplink) sendNote(n note) error {
 	if n.op == 0 {
 		return u.sendReset(n.reset)
@@ -171,6 +173,7 @@ func (u *uplink) sendMessage(start int, b []byte) error {
 	return u.sendFrame(opBinary, start, b)
 }
 
+// sendFrame sends b[start:] as one frame, in one write to the socket.
 func (u *uplink) sendFrame(op opcode, start int, b []byte) error {
 	u.joined.begin()
 	err := u.ws.writeFrame(op, b, start)

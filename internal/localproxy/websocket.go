@@ -111,6 +111,7 @@ func (w *wsReader) nextFrame() error {
 	return w.dataFrame(op, final, length)
 }
 
+// length reads the longer forms of a payload's length.
 func (w *wsReader) length(short uint64) (uint64, error) {
 	switch short {
 	case 126:
@@ -127,6 +128,8 @@ func (w *wsReader) length(short uint64) (uint64, error) {
 	return short, nil
 }
 
+// dataFrame begins a data frame. How long a message is does not matter: it is
+// never held as a whole.
 func (w *wsReader) dataFrame(op opcode, final bool, length uint64) error {
 	switch {
 	case op == opText:
@@ -143,6 +146,8 @@ func (w *wsReader) dataFrame(op opcode, final bool, length uint64) error {
 // errText tells the one violation that has its own close status.
 var errText = errors.New("a text message")
 
+// controlFrame reads a control frame, which may come between the fragments of
+// a message.
 func (w *wsReader) controlFrame(op opcode, final bool, length uint64) error {
 	if length > maxControl || !final {
 		return fmt.Errorf("%w: a control frame of %d bytes, final %t", errProtocol, length, final)
@@ -159,6 +164,7 @@ func (w *wsReader) controlFrame(op opcode, final bool, length uint64) error {
 	return err
 }
 
+// dispatch acts on a whole control frame.
 func (w *wsReader) dispatch(op opcode, payload []byte) error {
 	switch op {
 	case opPing, opPong:
