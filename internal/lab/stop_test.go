@@ -47,9 +47,17 @@ func TestStopRestoresDNSWithin10s(t *testing.T) {
 	if left := leftovers(t, l); len(left) > 0 {
 		t.Errorf("left behind: %s", strings.Join(left, "; "))
 	}
-	// Without a DISCONNECT the broker would send the last will.
-	waitBrokerLog(t, l, "Received DISCONNECT from "+Thing)
 	clean(t, l, "stopping")
+}
+
+// TestStopSaysGoodbyeToTheBroker wants the DISCONNECT to arrive, not only to be
+// sent: the link must not go before it. Without it the broker keeps a dead
+// session for 345 s and sends the last will.
+func TestStopSaysGoodbyeToTheBroker(t *testing.T) {
+	t.Parallel()
+	l, a := startOK(t, Options{})
+	a.Stop()
+	waitBrokerLog(t, l, "Received DISCONNECT from "+Thing)
 }
 
 func TestKillDashNineLeavesNothingStale(t *testing.T) {
