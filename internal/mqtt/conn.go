@@ -224,6 +224,16 @@ func (c *conn) sendPing() error {
 	return err
 }
 
+// bye sends DISCONNECT, unless a packet is half written. It may block for as
+// long as a write may take.
+func (c *conn) bye() {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.out.between() {
+		_, _ = c.send([]byte{typeDisconnect, 0}) // c.dead tells
+	}
+}
+
 // Close implements net.Conn. It never blocks, as TLS's own does when it tries
 // to say goodbye on a dead path.
 func (c *conn) Close() error { return c.raw.Close() }

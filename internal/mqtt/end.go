@@ -60,10 +60,15 @@ func (l *live) leave() {
 	l.drop()
 }
 
-// disconnect sends DISCONNECT. Paho closes the connection after it.
+// disconnect sends DISCONNECT and waits for the broker to close, as it must
+// (MQTT 3.1.1, 3.14.4). Until then the packet may still be in this device's own
+// queues, and the link that is to carry it is stopped next.
 func (l *live) disconnect(ctx context.Context) {
-	deadline, _ := ctx.Deadline()
-	l.client.Disconnect(uint(max(time.Until(deadline), 0) / time.Millisecond))
+	go l.conn.bye() // it ends with the write deadline or the connection
+	select {
+	case <-l.conn.dead:
+	case <-ctx.Done():
+	}
 }
 
 // drop ends the session without a word. Paho's goroutines end with the
