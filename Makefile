@@ -34,8 +34,9 @@ lab: need-root need-go
 
 bench: need-root need-go
 	@scripts/setup.sh lab
-	@$(MAKE) --no-print-directory build build-arm bin/labctl
+	@$(MAKE) --no-print-directory build build-arm bin/labctl bin/benchproxy
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	bin/benchproxy -proxy bin/edgeagent
 	$(SUDO) bin/labctl bench bin/edgeagent
 
 build:
@@ -45,11 +46,14 @@ build-arm:
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=6 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/edgeagent-armv6 ./cmd/edgeagent
 	@stat -c '%n: %s bytes' dist/edgeagent-armv6
 
-# The lab's own program is for this machine only; go decides whether it is
+# The lab's own programs are for this machine only; go decides whether they are
 # up to date.
-.PHONY: bin/labctl
+.PHONY: bin/labctl bin/benchproxy
 bin/labctl:
 	@CGO_ENABLED=0 $(GO) build -o $@ ./internal/lab/labctl
+
+bin/benchproxy:
+	@CGO_ENABLED=0 $(GO) build -o $@ ./internal/lab/tunneling/benchproxy
 
 need-go:
 	@command -v $(GO) >/dev/null || { echo 'make: Go is not installed: see https://go.dev/dl' >&2; exit 1; }
