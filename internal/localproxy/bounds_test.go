@@ -16,7 +16,7 @@ import (
 func TestStuckDestinationsShareABudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const stuck = 20
-		policy := Policy{QueueBytes: 256 << 10, TotalQueueBytes: 1 << 20, HoldLimit: time.Hour, StallLimit: time.Hour}
+		policy := Policy{QueueBytes: 256 << 10, TotalQueueBytes: 1 << 20, HoldLimit: time.Millisecond, StallLimit: time.Hour}
 		fakes := make([]*fakeLocal, stuck+1)
 		for i := range fakes {
 			fakes[i] = newFakeLocal(0)
@@ -29,18 +29,20 @@ func TestStuckDestinationsShareABudget(t *testing.T) {
 			p.send(moreOf(1, c))
 		}
 		synctest.Wait()
-		for c := uint32(1); c <= stuck; c++ { // none overflows what it is left
-			p.send(dataOf(1, c, make([]byte, maxPayload)))
-		}
-		for range 3 { // but four of them take all that is shared
-			for c := uint32(1); c <= 4; c++ {
-				p.send(dataOf(1, c, make([]byte, maxPayload/2)))
+		got := 0
+		for c := uint32(1); c <= stuck; c++ {
+			for range 4 { // as much as one may have by itself
+				p.send(dataOf(1, c, make([]byte, maxPayload)))
 			}
+			synctest.Wait()
+			got = max(got, r.locals.chunks.bytes())
 		}
-		synctest.Wait()
-		most := policy.TotalQueueBytes + stuck*(maxPayload+chunkSize)
-		if got := r.locals.chunks.bytes(); got > most {
+		if most := policy.TotalQueueBytes + stuck*(maxPayload+chunkSize); got > most {
 			t.Errorf("%d bytes queued, want at most %d", got, most)
+		}
+		p.send(dataOf(1, stuck+1, []byte("room")))
+		if got := fakes[stuck].take(4); string(got) != "room" {
+			t.Errorf("the one that reads got %q", got)
 		}
 		r.stop()
 		<-r.done

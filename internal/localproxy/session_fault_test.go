@@ -20,8 +20,12 @@ func TestFault01PausedReaderGetsEveryByte(t *testing.T) {
 			p.send(resetOf(1, 1))
 		}()
 		time.Sleep(4 * time.Second)
+		began := time.Now()
 		if got := dest.takeAll(); !bytes.Equal(got, want) {
 			t.Errorf("got %d bytes, want the %d sent", len(got), len(want))
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("the end came %s after the last byte", took)
 		}
 		dest.end()
 		r.stop()

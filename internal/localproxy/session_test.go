@@ -1,6 +1,7 @@
 package localproxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -242,6 +243,26 @@ func TestBrokenDestinationSaysItsLastWord(t *testing.T) {
 			t.Errorf("got %+v", m)
 		}
 		p.wantReset(t, 1) // although the destination never closed
+		r.stop()
+		<-r.done
+	})
+}
+
+// While the tunnel waits for a full connection it reads no answers to its
+// pings. That is not the service's silence.
+func TestWaitingForAReaderIsNotSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dest := newFakeLocal(64 << 10)
+		p, r := startSession(t, "SSH=22", Policy{StallLimit: time.Hour}, dialing(dest))
+		want := randomBytes(1, 2<<20)
+		go func() {
+			p.send(startOf(1, 1))
+			p.sendAll(1, want, maxPayload)
+		}()
+		time.Sleep(10 * time.Minute)
+		if got := dest.take(len(want)); !bytes.Equal(got, want) {
+			t.Errorf("got %d bytes, want %d", len(got), len(want))
+		}
 		r.stop()
 		<-r.done
 	})
