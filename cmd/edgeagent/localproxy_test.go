@@ -7,12 +7,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"edgeagent/internal/lab/pki"
 	"edgeagent/internal/localproxy"
@@ -159,5 +162,30 @@ func TestLocalproxyRoots(t *testing.T) {
 	system.AddCert(ca.Cert())
 	if !beside.Roots.Equal(system) {
 		t.Error("a directory is not trusted beside the system's roots")
+	}
+}
+
+// The man page and --help tell every option and every exit status.
+func TestLocalproxyIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/man/edgeagent-localproxy.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := newLocalproxyCommand()
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Name == "help" {
+			return
+		}
+		escaped := `\-\-` + strings.ReplaceAll(f.Name, "-", `\-`)
+		if !strings.Contains(string(page), escaped) || f.Usage == "" {
+			t.Errorf("--%s is missing in the man page or in --help", f.Name)
+		}
+	})
+	for code := range 20 {
+		inHelp := regexp.MustCompile(`(?m)^ +` + strconv.Itoa(code) + `  \w`).MatchString(cmd.Long)
+		inPage := strings.Contains(string(page), "\n.B "+strconv.Itoa(code)+"\n")
+		if known := code <= 2 || code >= localproxy.ExitDenied && code <= localproxy.ExitWebProxy; inHelp != known || inPage != known {
+			t.Errorf("exit status %d: in --help %t, in the man page %t, want %t", code, inHelp, inPage, known)
+		}
 	}
 }
