@@ -182,7 +182,7 @@ func TestLocalproxyIsDocumented(t *testing.T) {
 		}
 	})
 	for code := range 20 {
-		inHelp := regexp.MustCompile(`(?m)^ +` + strconv.Itoa(code) + `  \w`).MatchString(cmd.Long)
+		inHelp := regexp.MustCompile(`(?m)^ +` + strconv.Itoa(code) + `  \S`).MatchString(cmd.Long)
 		inPage := strings.Contains(string(page), "\n.B "+strconv.Itoa(code)+"\n")
 		if known := code <= 2 || code >= localproxy.ExitDenied && code <= localproxy.ExitWebProxy; inHelp != known || inPage != known {
 			t.Errorf("exit status %d: in --help %t, in the man page %t, want %t", code, inHelp, inPage, known)
