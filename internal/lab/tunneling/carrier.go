@@ -48,6 +48,7 @@ func (c *carrier) take() ([]byte, bool) {
 	for len(c.out) == 0 && len(c.buf) == 0 && !c.closed {
 		c.cond.Wait()
 	}
+	// What was put before the end still goes out.
 	if c.closed && len(c.out) == 0 && len(c.buf) == 0 {
 		return nil, false
 	}

@@ -11,7 +11,9 @@ import (
 	"github.com/coder/websocket"
 )
 
-// end is one connected side of a tunnel.
+// end is one connected side of a tunnel. What it sends is checked and handed to
+// the other side's carrier; what it gets comes out of its own. So a slow side
+// holds up the other by its carrier's room, as the real service must.
 type end struct {
 	s       *Service
 	tunnel  *tunnel
@@ -31,7 +33,7 @@ func newEnd(s *Service, t *tunnel, mode string, ws *websocket.Conn, g *gate) *en
 		version: slices.Index(versions, ws.Subprotocol()) + 1,
 		done:    make(chan struct{}), cause: make(chan error, 1),
 	}
-	cut := 0
+	cut := 0 // sources are not what is tried here
 	if mode == "destination" {
 		cut = s.opts.Cut
 	}
@@ -75,6 +77,8 @@ func (e *end) attach() {
 	}
 }
 
+// detach tells the other side that this one is gone, unless another connection
+// has taken its place already.
 func (e *end) detach() {
 	e.s.mu.Lock()
 	current := e.tunnel.sides[e.mode] == e
@@ -88,6 +92,7 @@ func (e *end) detach() {
 	}
 }
 
+// opposite is the mode of the other side.
 func opposite(mode string) string {
 	if mode == "source" {
 		return "destination"
@@ -95,7 +100,8 @@ func opposite(mode string) string {
 	return "source"
 }
 
-// read reads WebSocket messages until the end.
+// read reads WebSocket messages until the end. Where they are cut means
+// nothing, to the real service neither.
 func (e *end) read(ctx context.Context) error {
 	var split splitter
 	buf := make([]byte, 32<<10)
@@ -122,7 +128,8 @@ func (e *end) read(ctx context.Context) error {
 	}
 }
 
-// received passes one message on.
+// received passes one message on: to the test that has taken the source's side
+// over, to the other side, or nowhere if that is not there.
 func (e *end) received(m Message, raw []byte) error {
 	if err := m.rule(e.mode, e.version, e.tunnel.services); err != nil {
 		return err
@@ -145,7 +152,7 @@ func (e *end) received(m Message, raw []byte) error {
 // send queues a message for this side.
 func (e *end) send(m Message) { e.out.put(m.Append(nil)) }
 
-// write sends what is queued.
+// write sends what is queued, until the end.
 func (e *end) write(ctx context.Context) {
 	for {
 		p, ok := e.out.take()
@@ -159,6 +166,7 @@ func (e *end) write(ctx context.Context) {
 	}
 }
 
+// close ends the connection with a close frame.
 func (e *end) close(code websocket.StatusCode, reason string) {
 	// An error means that the client is gone: nothing is left to do.
 	_ = e.ws.Close(code, reason)
@@ -170,6 +178,6 @@ func (e *end) end() {
 	e.once.Do(func() {
 		e.out.close()
 		close(e.done)
-		go e.ws.CloseNow()
+		go e.ws.CloseNow() // may wait for a frozen connection
 	})
 }

@@ -71,6 +71,7 @@ func (m Message) Append(b []byte) []byte {
 	return b
 }
 
+// appendVarint leaves out a zero, as proto3 does.
 func appendVarint(b []byte, num protowire.Number, v uint64) []byte {
 	if v == 0 {
 		return b
@@ -102,6 +103,7 @@ func parse(b []byte) (Message, error) {
 	return m, nil
 }
 
+// field takes one field's value off b and returns its length.
 func (m *Message) field(num protowire.Number, typ protowire.Type, b []byte) (int, error) {
 	switch {
 	case typ == protowire.VarintType:
@@ -120,6 +122,7 @@ func (m *Message) field(num protowire.Number, typ protowire.Type, b []byte) (int
 	return 0, errUnknownField
 }
 
+// number takes a number or a truth value.
 func (m *Message) number(num protowire.Number, v uint64) error {
 	switch num {
 	case 1:
@@ -136,6 +139,7 @@ func (m *Message) number(num protowire.Number, v uint64) error {
 	return nil
 }
 
+// text takes a text or a payload.
 func (m *Message) text(num protowire.Number, v []byte) error {
 	switch num {
 	case 4:
@@ -150,7 +154,8 @@ func (m *Message) text(num protowire.Number, v []byte) error {
 	return nil
 }
 
-// splitter cuts a stream of bytes into messages.
+// splitter cuts a stream of bytes into messages. It is simple rather than fast:
+// the proxy's own is what is tried against it.
 type splitter struct{ buf []byte }
 
 // feed takes bytes and calls each with every message that is whole. What each

@@ -16,13 +16,14 @@ type Tunnel struct {
 // tokenBytes makes tokens about as long as AWS's (560 characters).
 const tokenBytes = 420
 
+// newToken makes a token of AWS's length and alphabet.
 func newToken() string {
 	b := make([]byte, tokenBytes)
 	rand.Read(b) // never fails (documented)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// tunnel is the service's own view of a Tunnel.
+// tunnel is the service's own view of a Tunnel. The Service's mutex guards it.
 type tunnel struct {
 	id       string
 	services []string
@@ -115,6 +116,8 @@ func (s *Service) admit(access, client, mode string) (*tunnel, string) {
 	case k.spent && (client == "" || client != k.clientToken):
 		return nil, "access token was used already"
 	}
+	// Even a handshake that fails afterwards has spent it: the device may not
+	// have seen the answer, which is what client tokens are for.
 	k.spent, k.clientToken = true, client
 	return k.tunnel, ""
 }

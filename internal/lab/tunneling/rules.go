@@ -34,6 +34,8 @@ func check(r *http.Request) (status int, reason string) {
 	return 0, ""
 }
 
+// requestSize is how long the request was on the wire, but for its last empty
+// line: net/http keeps no count.
 func requestSize(r *http.Request) int {
 	size := len(r.Method) + len(r.RequestURI) + len(r.Proto) + 4 + len("Host: \r\n") + len(r.Host) + 2
 	for name, values := range r.Header {
@@ -44,6 +46,7 @@ func requestSize(r *http.Request) int {
 	return size
 }
 
+// errRule marks what costs a client its connection.
 var errRule = errors.New("broken rule")
 
 // rule returns an error if a client of the given mode and subprotocol version

@@ -5,21 +5,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"edgeagent/internal/lab/pki"
+	"github.com/coder/websocket"
 )
 
 const testName = "data.tunneling.iot.test-1.amazonaws.com"
 
 // patience bounds what a test waits for; it decides nothing.
+
 const patience = 20 * time.Second
 
 func soon(t *testing.T) context.Context {
@@ -30,6 +29,7 @@ func soon(t *testing.T) context.Context {
 }
 
 // rig is a Service at work.
+
 type rig struct {
 	*Service
 	addr  string
@@ -71,6 +71,7 @@ func (r *rig) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 }
 
 // connect makes a handshake with the given path and header.
+
 func (r *rig) connect(t *testing.T, path string, header http.Header) (*websocket.Conn, *http.Response, error) {
 	t.Helper()
 	transport := &http.Transport{DialContext: r.dial, TLSClientConfig: &tls.Config{RootCAs: r.roots, ServerName: testName}}
@@ -96,112 +97,6 @@ func tokens(access string, client ...string) http.Header {
 		h["Client-Token"] = client
 	}
 	return h
-}
-
-func TestHandshakeRules(t *testing.T) {
-	r := newRig(t, Options{})
-	tun := r.Open("SSH")
-	twice := tokens(tun.DestinationToken)
-	twice.Add("access-token", tun.DestinationToken)
-	long := tokens(tun.DestinationToken)
-	long.Set("X-Padding", strings.Repeat("x", maxRequest))
-	for name, c := range map[string]struct {
-		path   string
-		header http.Header
-		want   int
-	}{
-		"another path":         {"/other?local-proxy-mode=destination", tokens(tun.DestinationToken), 400},
-		"no mode":              {"/tunnel", tokens(tun.DestinationToken), 400},
-		"no token":             {destinationPath, http.Header{}, 400},
-		"two tokens":           {destinationPath, twice, 400},
-		"two client tokens":    {destinationPath, tokens(tun.DestinationToken, clientA, clientB), 400},
-		"a short client token": {destinationPath, tokens(tun.DestinationToken, "short"), 400},
-		"a long request":       {destinationPath, long, 431},
-		"an unknown token":     {destinationPath, tokens("unknown"), 403},
-		"the other's token":    {destinationPath, tokens(tun.SourceToken), 403},
-	} {
-		_, resp, err := r.connect(t, c.path, c.header)
-		if err == nil || resp == nil || resp.StatusCode != c.want {
-			t.Errorf("%s: %v, %v, want %d", name, resp, err, c.want)
-		}
-	}
-	if s := r.Stats(); s.Refused != 9 || s.Handshakes != 0 {
-		t.Errorf("%+v", s)
-	}
-}
-
-func TestTokenIsSpentOnce(t *testing.T) {
-	r := newRig(t, Options{})
-	for name, c := range map[string]struct {
-		first, second []string
-		want          int
-	}{
-		"without a client token":   {nil, nil, 403},
-		"with the same":            {[]string{clientA}, []string{clientA}, 101},
-		"with another":             {[]string{clientA}, []string{clientB}, 403},
-		"without the first one's":  {[]string{clientA}, nil, 403},
-		"with one when first none": {nil, []string{clientA}, 403},
-	} {
-		tun := r.Open()
-		if _, _, err := r.connect(t, destinationPath, tokens(tun.DestinationToken, c.first...)); err != nil {
-			t.Fatal(err)
-		}
-		_, resp, _ := r.connect(t, destinationPath, tokens(tun.DestinationToken, c.second...))
-		if resp == nil || resp.StatusCode != c.want {
-			t.Errorf("%s: %v, want %d", name, resp, c.want)
-		}
-	}
-}
-
-func TestRotateRevokesAndKicks(t *testing.T) {
-	r := newRig(t, Options{})
-	tun := r.Open()
-	ws, _, err := r.connect(t, destinationPath, tokens(tun.DestinationToken, clientA))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh, err := r.Rotate(tun.ID, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := ws.Read(soon(t)); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
-		t.Errorf("the connected side got %v", err)
-	}
-	if _, resp, _ := r.connect(t, destinationPath, tokens(tun.DestinationToken, clientA)); resp == nil || resp.StatusCode != 403 {
-		t.Errorf("the old token: %v", resp)
-	}
-	if _, _, err := r.connect(t, destinationPath, tokens(fresh.DestinationToken, clientA)); err != nil {
-		t.Errorf("the new token: %v", err)
-	}
-	if _, err := r.Rotate("none", false); !errors.Is(err, errNoTunnel) {
-		t.Errorf("%v", err)
-	}
-}
-
-func TestClosedTunnelRefuses(t *testing.T) {
-	r := newRig(t, Options{})
-	tun := r.Open()
-	if err := r.Close(tun.ID); err != nil {
-		t.Fatal(err)
-	}
-	if _, resp, _ := r.connect(t, destinationPath, tokens(tun.DestinationToken)); resp == nil || resp.StatusCode != 403 {
-		t.Errorf("%v", resp)
-	}
-	if err := r.Close("none"); !errors.Is(err, errNoTunnel) {
-		t.Errorf("%v", err)
-	}
-}
-
-func TestRefusalIsInjected(t *testing.T) {
-	r := newRig(t, Options{})
-	tun := r.Open()
-	r.Refuse(503, 1)
-	if _, resp, _ := r.connect(t, destinationPath, tokens(tun.DestinationToken)); resp == nil || resp.StatusCode != 503 {
-		t.Errorf("%v", resp)
-	}
-	if _, _, err := r.connect(t, destinationPath, tokens(tun.DestinationToken)); err != nil {
-		t.Errorf("the next handshake: %v", err)
-	}
 }
 
 func TestRuleBreakerIsClosed(t *testing.T) {
@@ -232,6 +127,7 @@ func TestRuleBreakerIsClosed(t *testing.T) {
 }
 
 // readMessages reads WebSocket messages until n tunnel messages have come.
+
 func readMessages(t *testing.T, ws *websocket.Conn, n int) (messages []Message, sizes []int) {
 	t.Helper()
 	var split splitter
@@ -344,104 +240,5 @@ func TestFrozenConnectionIsHalfOpen(t *testing.T) {
 }
 
 // fakeDestination answers every payload with itself in capitals.
-func fakeDestination(ctx context.Context, ws *websocket.Conn) {
-	var split splitter
-	for {
-		_, p, err := ws.Read(ctx)
-		if err != nil {
-			return
-		}
-		_ = split.feed(p, func(m Message, _ []byte) error {
-			if m.Kind != Data {
-				return nil
-			}
-			m.Payload = []byte(strings.ToUpper(string(m.Payload)))
-			return ws.Write(ctx, websocket.MessageBinary, m.Append(nil))
-		})
-	}
-}
-
-func TestSourceCarriesItsClients(t *testing.T) {
-	for version := 1; version <= 3; version++ {
-		r := newRig(t, Options{})
-		tun := r.Open("SSH")
-		ws, _, err := r.connect(t, destinationPath, tokens(tun.DestinationToken))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Connected(soon(t), tun.ID, "destination"); err != nil {
-			t.Fatal(err)
-		}
-		go fakeDestination(t.Context(), ws)
-		s := NewSource(SourceOptions{
-			Endpoint: testName + ":443", Token: tun.SourceToken, Version: version, Roots: r.roots, Dial: r.dial,
-			Listen: map[string]string{"SSH": "127.0.0.1:0"},
-		})
-		if err := s.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		for range 2 { // one client after the other
-			talk(t, s.Addr("SSH").String())
-		}
-		if n := r.Stats().Violations; n != 0 || s.Err() != nil || s.Addr("VNC") != nil {
-			t.Errorf("version %d: %d violations, %v", version, n, s.Err())
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		select {
-		case <-s.Done():
-		default:
-			t.Error("not done after Close")
-		}
-	}
-}
-
-func talk(t *testing.T, addr string) {
-	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := conn.Write([]byte("hello")); err != nil {
-		t.Fatal(err)
-	}
-	got := make([]byte, 5)
-	if _, err := io.ReadFull(conn, got); err != nil || string(got) != "HELLO" {
-		t.Errorf("got %q, %v", got, err)
-	}
-}
 
 // Without a destination a client is not left waiting.
-func TestSourceWithoutDestination(t *testing.T) {
-	r := newRig(t, Options{})
-	tun := r.Open("SSH")
-	s := NewSource(SourceOptions{
-		Endpoint: testName + ":443", Token: tun.SourceToken, Roots: r.roots, Dial: r.dial,
-		Listen: map[string]string{"SSH": "127.0.0.1:0"},
-	})
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	conn, err := net.Dial("tcp", s.Addr("SSH").String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if n, err := conn.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("%d, %v, want the end", n, err)
-	}
-	if err := r.Close(tun.ID); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-s.Done():
-		if s.Err() == nil {
-			t.Error("no reason")
-		}
-	case <-soon(t).Done():
-		t.Error("the source goes on without its tunnel")
-	}
-}

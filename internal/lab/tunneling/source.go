@@ -108,6 +108,8 @@ func (s *Source) Start(ctx context.Context) error {
 	return nil
 }
 
+// connect makes the handshake. A source needs no client token: it does not come
+// back.
 func (s *Source) connect(ctx context.Context) error {
 	host, _, err := net.SplitHostPort(s.opts.Endpoint)
 	if err != nil {
@@ -155,6 +157,7 @@ func (s *Source) Err() error {
 	return s.err
 }
 
+// stop ends the Source once; the first cause counts. It waits for nobody.
 func (s *Source) stop(cause error) {
 	s.mu.Lock()
 	first := s.err == nil
@@ -193,7 +196,8 @@ func (s *Source) serve(ctx context.Context, service string, l net.Listener) {
 	}
 }
 
-// open gives a client a place in its service's stream.
+// open gives a client a place in its service's stream. Before version 3 each
+// client is a new stream, which replaces the one before.
 func (s *Source) open(service string, conn net.Conn) (*sourceConn, Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -229,6 +233,7 @@ func (s *Source) address(service string, stream int32, connection uint32) Messag
 	return m
 }
 
+// send sends one message. Clients take turns: the WebSocket has one writer.
 func (s *Source) send(ctx context.Context, m Message, buf []byte) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()

@@ -12,7 +12,8 @@ import (
 // sourceBacklog is how many messages may wait for a client that does not read.
 const sourceBacklog = 64
 
-// sourceConn is one local client of a Source.
+// sourceConn is one local client of a Source. One goroutine reads from it and
+// another one writes, so that a client may do both at once.
 type sourceConn struct {
 	source *Source
 	conn   net.Conn
@@ -47,7 +48,7 @@ func (c *sourceConn) readClient(ctx context.Context, start Message) {
 			}
 		}
 	}
-	if c.source.forget(c) {
+	if c.source.forget(c) { // else the destination has ended it
 		m := c.addr
 		m.Kind = ConnectionReset
 		if c.source.opts.Version < 3 {
@@ -107,6 +108,7 @@ func (s *Source) forget(c *sourceConn) bool {
 	return false
 }
 
+// closeAll cuts every client off: the tunnel is gone.
 func (s *Source) closeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,6 +146,7 @@ func (s *Source) read(ctx context.Context) error {
 	}
 }
 
+// received acts on one message. What belongs to no client is stale.
 func (s *Source) received(m Message, _ []byte) error {
 	switch m.Kind {
 	case Data:
@@ -172,6 +175,7 @@ func (s *Source) stream(m Message) *sourceStream {
 	return nil
 }
 
+// find finds m's client. Before version 3 a stream has one.
 func (s *Source) find(m Message) *sourceConn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,6 +190,7 @@ func (s *Source) find(m Message) *sourceConn {
 	return nil
 }
 
+// resetStream ends every client of a stream.
 func (s *Source) resetStream(m Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -63,6 +63,8 @@ func (w *Wire) Handle(fn func(Message)) {
 	w.handle = fn
 }
 
+// received is called by the destination's reading goroutine: a test that does
+// not take its messages stops it, as a service would that does not read.
 func (w *Wire) received(m Message) {
 	w.mu.Lock()
 	handle := w.handle
@@ -87,6 +89,7 @@ func (w *Wire) Receive(ctx context.Context) (Message, error) {
 
 var errNotConnected = errors.New("the destination has not connected")
 
+// end is the connection in hand.
 func (w *Wire) end() (*end, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
