@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -127,7 +129,26 @@ func runLocalproxy(cmd *cobra.Command, o *proxyOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := confine(&cfg); err != nil {
+		log.Debug("files stay readable", "reason", err)
+	}
 	return serveTunnel(cmd.Context(), cfg, eventsFD)
+}
+
+// confine takes the file system away from a proxy that has read all it needs,
+// as one that the daemon starts has: the device's keys belong to the same user.
+func confine(cfg *localproxy.Config) error {
+	if cfg.NeedsNames() {
+		return errors.New("names are to be looked up")
+	}
+	if cfg.Roots == nil {
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			return fmt.Errorf("loading the system's certificates: %w", err)
+		}
+		cfg.Roots = roots
+	}
+	return localproxy.Confine()
 }
 
 // serveTunnel runs the proxy until it ends, ctx does, or the parent that reads

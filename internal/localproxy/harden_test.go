@@ -4,12 +4,17 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
+
+// keyEnv names a file that the child could read if it were not confined.
+const keyEnv = "LOCALPROXY_TEST_KEY"
 
 // helperEnv makes a run of this test binary the child of a test.
 const helperEnv = "LOCALPROXY_TEST_HELPER"
@@ -22,6 +27,7 @@ type childReport struct {
 	CapAmb           string
 	Environ, Cmdline string
 	Failed           []string
+	Key, Maps        string // what came of opening the key and /proc/self/maps after Confine
 }
 
 func TestMain(m *testing.M) {
@@ -44,7 +50,29 @@ func hardened(secret string) error {
 		r.Failed = append(r.Failed, err.Error())
 	}
 	r.look()
+	r.confine(os.Getenv(keyEnv))
 	return json.NewEncoder(os.NewFile(3, "report")).Encode(r)
+}
+
+func (r *childReport) confine(key string) {
+	if err := Confine(); err != nil {
+		r.Key, r.Maps = err.Error(), err.Error()
+		return
+	}
+	opened := func(name string) string {
+		if _, err := os.ReadFile(name); err != nil {
+			return err.Error()
+		}
+		return "readable"
+	}
+	done := make(chan struct{})
+	go func() { // another thread than the one that called Confine
+		runtime.LockOSThread()
+		defer close(done)
+		r.Key = opened(key)
+	}()
+	<-done
+	r.Maps = opened("/proc/self/maps")
 }
 
 func (r *childReport) look() {
@@ -75,7 +103,7 @@ func (r *childReport) look() {
 }
 
 // hardenedChild runs the helper with two files that it must not keep.
-func hardenedChild(t *testing.T) (r childReport, secret string) {
+func hardenedChild(t *testing.T, program string) (r childReport, secret string) {
 	t.Helper()
 	secret = "s3cr3t-" + NewClientToken()
 	reading, writing, err := os.Pipe()
@@ -88,8 +116,12 @@ func hardenedChild(t *testing.T) (r childReport, secret string) {
 		t.Fatal(err)
 	}
 	defer extra.Close()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "--", secret)
-	cmd.Env = append(os.Environ(), helperEnv+"="+secret)
+	cmd := exec.CommandContext(t.Context(), program, "--", secret)
+	key := filepath.Join(t.TempDir(), "private.pem.key")
+	if err := os.WriteFile(key, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), helperEnv+"="+secret, keyEnv+"="+key)
 	cmd.ExtraFiles = []*os.File{writing, extra, extra}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -105,7 +137,7 @@ func hardenedChild(t *testing.T) (r childReport, secret string) {
 }
 
 func TestHardenedChildKeepsNothing(t *testing.T) {
-	r, secret := hardenedChild(t)
+	r, secret := hardenedChild(t, os.Args[0])
 	for _, file := range r.Files {
 		if strings.HasSuffix(file, os.DevNull) && !strings.HasPrefix(file, "0 ") && !strings.HasPrefix(file, "1 ") && !strings.HasPrefix(file, "2 ") {
 			t.Errorf("an inherited file is open still: %s", file)
@@ -134,4 +166,33 @@ func TestHardenedChildKeepsNothing(t *testing.T) {
 func threadsOutOfReach() bool {
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_GETPID, 0, 0, 0)
 	return errno == unix.ENOTSUP
+}
+
+// asShipped returns this test's program without cgo, as the real one is.
+func asShipped(t *testing.T) string {
+	t.Helper()
+	if !threadsOutOfReach() {
+		return os.Args[0]
+	}
+	program := filepath.Join(t.TempDir(), "localproxy.test")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building without cgo: %v\n%s", err, out)
+	}
+	return program
+}
+
+// The same user owns the device's keys: only the kernel can keep them apart.
+func TestConfinedChildReadsNoKey(t *testing.T) {
+	r, _ := hardenedChild(t, asShipped(t))
+	if r.Key == ErrNoLandlock.Error() {
+		t.Skip("needs a kernel with Landlock")
+	}
+	if !strings.HasSuffix(r.Key, "permission denied") {
+		t.Errorf("the key of the same user: %s", r.Key)
+	}
+	if r.Maps != "readable" {
+		t.Errorf("its own /proc entry: %s", r.Maps)
+	}
 }
