@@ -30,7 +30,7 @@ func TestTunnelOutlivesTheBrokerButNotTheLink(t *testing.T) {
 		t.Errorf("the tunnel was %+v with proxy %d, is %+v with %v", before, proxy, now, proxies(t, a))
 	}
 
-	must(t, l.BlackholeVPN(true))
+	must(t, l.LinkDown())
 	waitUnusable(t, a, "link")
 	waitNoProcess(t, proxy)
 	waitNoneOf(t, l, "cat")
@@ -39,7 +39,7 @@ func TestTunnelOutlivesTheBrokerButNotTheLink(t *testing.T) {
 		t.Errorf("tunnels without a link: %+v", left)
 	}
 
-	must(t, l.BlackholeVPN(false))
+	must(t, l.LinkUp())
 	waitOK(t, a)
 	c := waitStage(t, a, "tunnel", status.OK, status.ReasonIdle)
 	if last := fmt.Sprint(c.Facts["last"]); !strings.Contains(last, "the private path was lost") {

@@ -29,6 +29,9 @@ func TestTunnelRotation(t *testing.T) {
 		if after[0].ID != itsID {
 			t.Errorf("kick %t: the tunnel that nobody rotated is gone: %+v", kick, after)
 		}
+		if n := agentLog(t, l, `reason="replaced by a new token`); n == 0 && !kick {
+			t.Error("the agent itself did not end the tunnel of the old token")
+		}
 		rotated = next
 		flipped(t, dial(t, rotated, "VNC"), []byte("after"))
 		session.say(t, "nobody has touched this session")
