@@ -8,6 +8,7 @@ import (
 )
 
 // sink is a link whose service takes everything.
+
 func sink() *link {
 	return &link{conn: nullConn{}, joined: &coalescer{Conn: nullConn{}}, reader: newWSReader(eof{})}
 }
@@ -21,7 +22,9 @@ type eof struct{}
 func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 
 // pair returns a connection of the proxy to a destination and the
+
 // destination's own end of it, over TCP.
+
 func pair(t testing.TB) (*socket, net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,6 +52,7 @@ func pair(t testing.TB) (*socket, net.Conn) {
 }
 
 // openConnection is a session with one connection open to dest.
+
 func openConnection(t testing.TB, dest local) (*session, *connection) {
 	t.Helper()
 	d, err := ParseDestinations("SSH=22")
@@ -82,6 +86,7 @@ func openConnection(t testing.TB, dest local) (*session, *connection) {
 }
 
 // Nothing is allocated for a frame, in either direction.
+
 func TestNoAllocationPerFrame(t *testing.T) {
 	near, far := pair(t)
 	s, c := openConnection(t, near)
@@ -119,6 +124,7 @@ func TestNoAllocationPerFrame(t *testing.T) {
 }
 
 // A slow reader's frames take chunks from the pool.
+
 func TestNoAllocationPerQueuedFrame(t *testing.T) {
 	dest := newFakeLocal(0)
 	s, _ := openConnection(t, dest)
@@ -133,62 +139,4 @@ func TestNoAllocationPerQueuedFrame(t *testing.T) {
 	if got != 0 {
 		t.Errorf("%.1f allocations for four queued frames, want none", got)
 	}
-}
-
-func BenchmarkMask(b *testing.B) {
-	m := newMasker()
-	buf := make([]byte, maxPayload)
-	b.SetBytes(maxPayload)
-	for b.Loop() {
-		m.apply(buf, m.next())
-	}
-}
-
-func BenchmarkParse(b *testing.B) {
-	stream := dataOf(1, 1, make([]byte, maxPayload)).encode()
-	p := newParser()
-	var m message
-	b.SetBytes(maxPayload)
-	for b.Loop() {
-		for rest := stream; len(rest) > 0; {
-			n := copy(p.space(), rest)
-			p.filled(n)
-			rest = rest[n:]
-		}
-		if ok, err := p.next(&m); !ok || err != nil {
-			b.Fatal(ok, err)
-		}
-	}
-}
-
-func BenchmarkDeliver(b *testing.B) {
-	near, far := pair(b)
-	s, _ := openConnection(b, near)
-	go io.Copy(io.Discard, far)
-	m := dataOf(1, 1, make([]byte, maxPayload))
-	b.SetBytes(maxPayload)
-	for b.Loop() {
-		s.data(&m)
-	}
-}
-
-func BenchmarkForward(b *testing.B) {
-	near, far := pair(b)
-	s, c := openConnection(b, near)
-	go func() {
-		buf := make([]byte, 256<<10)
-		for {
-			if _, err := far.Write(buf); err != nil {
-				return
-			}
-		}
-	}()
-	sent := s.meter.fromDevice.Load()
-	for b.Loop() {
-		<-s.out.ready
-		if err := c.forward(s.out); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.SetBytes(int64(s.meter.fromDevice.Load()-sent) / int64(b.N))
 }

@@ -80,23 +80,24 @@ func TestTwoWayStreamsArriveWhole(t *testing.T) {
 	down, up := sumOf(rand.NewChaCha8([32]byte{1})), sumOf(rand.NewChaCha8([32]byte{2}))
 	var wg sync.WaitGroup
 	for range clients {
+		conn, err := net.Dial("tcp", source.Addr("VNC").String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		go io.CopyN(conn, rand.NewChaCha8([32]byte{2}), stream)
 		wg.Go(func() {
-			conn, err := net.Dial("tcp", source.Addr("VNC").String())
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer conn.Close()
-			go io.CopyN(conn, rand.NewChaCha8([32]byte{2}), stream)
 			if sumOf(conn) != down {
 				t.Error("a client got something else")
-			}
-			if <-sums != up {
-				t.Error("the destination got something else")
 			}
 		})
 	}
 	wg.Wait()
+	for range clients {
+		if <-sums != up {
+			t.Error("the destination got something else")
+		}
+	}
 }
 
 // sumOf is the checksum of the first bytes of r.
