@@ -12,6 +12,7 @@ import (
 // the same words ("tls-error", exit code 0): what came before tells them apart.
 type attempt struct {
 	server   netip.AddrPort // the address being tried
+	sent     bool           // a first packet went out
 	answered bool           // a first packet came back
 	verified bool           // the server's certificate was accepted
 	refused  bool           // ICMP: nothing listens there

@@ -37,6 +37,7 @@ type world struct {
 	alive    time.Time
 	addrs    []netip.Addr
 	lookErr  error
+	lookHang bool // lookups go on until their time is up
 	looked   []string
 }
 
@@ -103,11 +104,16 @@ func (w *world) mark(s string) {
 	w.reports = append(w.reports, seen{at: time.Since(w.began), update: status.Update{Reason: "-", Detail: s}})
 }
 
-func (w *world) lookup(_ context.Context, host string) ([]netip.Addr, error) {
+func (w *world) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.looked = append(w.looked, host)
-	return w.addrs, w.lookErr
+	hang, addrs, err := w.lookHang, w.addrs, w.lookErr
+	w.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return addrs, err
 }
 
 func (w *world) probe(ctx context.Context, p Path) (time.Duration, error) {
@@ -200,9 +206,10 @@ type fakeEngine struct {
 	mu       sync.Mutex
 	text     string // the user's file
 	server   server
-	address  string // that the server pushes
-	index    int    // of the tun device; a new one each time it is made
-	mute     bool   // no bytes come in
+	address  string        // that the server pushes
+	index    int           // of the tun device; a new one each time it is made
+	mute     bool          // no bytes come in
+	opening  time.Duration // from the answer to >REMOTE to the first packet
 	in       uint64
 	startErr error
 	deaf     bool // the management socket never appears
@@ -292,6 +299,7 @@ type fakeProcess struct {
 	once         sync.Once
 	gone         chan struct{}
 	stubborn     bool // does not end on SIGTERM
+	init         initialisation
 }
 
 func (p *fakeProcess) PID() int { return p.pid }
@@ -376,47 +384,4 @@ func (p *fakeProcess) read() {
 		p.e.note(command)
 		p.answer(command)
 	}
-}
-
-func (p *fakeProcess) answer(command string) {
-	p.e.mu.Lock()
-	server, address := p.e.server, p.e.address
-	p.e.mu.Unlock()
-	word, rest, _ := strings.Cut(command, " ")
-	switch {
-	case server == scripted:
-	case command == "hold release":
-		p.say(">REMOTE:vpn.example,443,udp")
-	case word == "remote":
-		p.say(">STATE:1795295593,WAIT,,,,,,")
-		if f := strings.Fields(rest); server != silent && len(f) > 1 {
-			p.connect(server, f[1], address)
-		}
-	case word == "signal":
-		p.say(">STATE:1795295593,RECONNECTING,"+rest+",,,,,", ">HOLD:Waiting for hold release:1")
-	}
-}
-
-func (p *fakeProcess) connect(s server, remote, address string) {
-	p.say(">STATE:1795295593,AUTH,,,,,,", ">LOG:1795295593,,TLS: Initial packet from [AF_INET]"+remote+":443, sid=1",
-		">LOG:1795295593,,VERIFY OK: depth=0, CN=server")
-	if s == rejecting {
-		p.say(">LOG:1795295593,,AUTH: Received control message: AUTH_FAILED", ">PASSWORD:Verification Failed: 'Auth'",
-			">STATE:1795295593,RECONNECTING,auth-failure,,,,,", ">HOLD:Waiting for hold release:10")
-		return
-	}
-	p.e.w.kernel.makeTun(address, p.e.nextIndex(address))
-	p.say(">LOG:1795295593,,"+pushPrefix+"PUSH_REPLY,dhcp-option DNS 10.0.0.2,ping 1,ping-restart 20,ifconfig "+address+" 255.255.252.0'",
-		">STATE:1795295593,CONNECTED,SUCCESS,"+address+","+remote+",443,,")
-}
-
-// nextIndex keeps the device while the address stays, as persist-tun does.
-func (e *fakeEngine) nextIndex(address string) int {
-	if dev, _, ok := e.w.kernel.view().holder(netip.MustParseAddr(address)); ok {
-		return dev.index
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.index++
-	return 10 + e.index
 }

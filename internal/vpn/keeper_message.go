@@ -207,6 +207,8 @@ func (k *keeper) dial(addr netip.Addr, answer string) {
 // (AUTH, WAIT: a renegotiation) say nothing about the path.
 func (k *keeper) state(now time.Time, s stateLine) {
 	switch s.name {
+	case "WAIT":
+		k.attempt.sent = true
 	case "CONNECTED":
 		if s.why == "SUCCESS" || s.why == "ROUTE_ERROR" {
 			k.connected(now, s)
@@ -236,5 +238,5 @@ func (k *keeper) reconnecting(now time.Time, why string) {
 	}
 	k.leave(now)
 	k.timers.stop(deviceTimer)
-	k.phase = connecting
+	k.phase, k.attempt.sent = connecting, false
 }

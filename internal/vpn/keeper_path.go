@@ -230,16 +230,24 @@ func (k *keeper) kick(now time.Time) {
 	if k.cause != nil && k.cause.pace != fast {
 		return
 	}
-	for _, id := range []timer{startTimer, releaseTimer, lookupTimer} {
+	for _, id := range []timer{startTimer, releaseTimer} {
 		if _, waiting := k.timers[id]; waiting {
 			k.timers.sooner(id, now)
 		}
 	}
+	// A lookup that goes on was asked by the way there was before, and may wait
+	// for its answer in vain for long.
+	k.find()
 }
 
-// reconnect has OpenVPN make its connection anew, unless it has yet to begin.
+// reconnect has OpenVPN make its connection anew. An attempt that has sent
+// nothing yet takes the uplink there is by itself, and a signal would cost it
+// 10 s: during its initialisation OpenVPN makes a SIGHUP of a SIGUSR1
+// (close_context in init.c); on that it holds at once, so that nothing holds
+// instead of the pause that follows (socket_restart_pause), and auth-retry
+// nointeract makes that 10 s.
 func (k *keeper) reconnect() {
-	if k.phase == connecting && k.pending == (remote{}) || k.phase == connected {
+	if k.phase == connecting && k.attempt.sent || k.phase == connected {
 		k.ordered = true
 		k.command("signal SIGUSR1")
 	}
