@@ -8,7 +8,6 @@ import (
 )
 
 // sink is a link whose service takes everything.
-
 func sink() *link {
 	return &link{conn: nullConn{}, joined: &coalescer{Conn: nullConn{}}, reader: newWSReader(eof{})}
 }
@@ -22,9 +21,7 @@ type eof struct{}
 func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 
 // pair returns a connection of the proxy to a destination and the
-
 // destination's own end of it, over TCP.
-
 func pair(t testing.TB) (*socket, net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -52,7 +49,6 @@ func pair(t testing.TB) (*socket, net.Conn) {
 }
 
 // openConnection is a session with one connection open to dest.
-
 func openConnection(t testing.TB, dest local) (*session, *connection) {
 	t.Helper()
 	d, err := ParseDestinations("SSH=22")
@@ -86,7 +82,6 @@ func openConnection(t testing.TB, dest local) (*session, *connection) {
 }
 
 // Nothing is allocated for a frame, in either direction.
-
 func TestNoAllocationPerFrame(t *testing.T) {
 	near, far := pair(t)
 	s, c := openConnection(t, near)
@@ -124,7 +119,6 @@ func TestNoAllocationPerFrame(t *testing.T) {
 }
 
 // A slow reader's frames take chunks from the pool.
-
 func TestNoAllocationPerQueuedFrame(t *testing.T) {
 	dest := newFakeLocal(0)
 	s, _ := openConnection(t, dest)

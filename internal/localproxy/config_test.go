@@ -9,6 +9,7 @@ import (
 	"time"
 )
 
+// testConfig is complete.
 func testConfig(t *testing.T) Config {
 	t.Helper()
 	d, err := ParseDestinations("SSH=22")
@@ -60,6 +61,7 @@ func TestNewRefusesWithTheUsageStatus(t *testing.T) {
 	}
 }
 
+// Agents cut tokens at 1023 characters (fault 12); three times as many are fine.
 func TestLongTokenIsSentWhole(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.AccessToken = strings.Repeat("t", 3500)

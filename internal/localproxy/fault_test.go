@@ -12,6 +12,8 @@ import (
 	"edgeagent/internal/localproxy"
 )
 
+// Fault 1 with real sockets: the destination reads nothing until the source
+// has got stuck behind it, and then gets every byte.
 func TestFault01WholeTransferToPausedReader(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH")
@@ -52,6 +54,7 @@ func TestFault01WholeTransferToPausedReader(t *testing.T) {
 	}
 }
 
+// untilStuck returns when no progress has come for a moment, or it is closed.
 func untilStuck(progress <-chan int) {
 	for {
 		select {
@@ -65,6 +68,7 @@ func untilStuck(progress <-chan int) {
 	}
 }
 
+// Fault 4 with real sockets.
 func TestFault04NewStreamAfterSessionReset(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH")
@@ -76,6 +80,8 @@ func TestFault04NewStreamAfterSessionReset(t *testing.T) {
 	wantEcho(t, wire, 2, 1, "two")
 }
 
+// Fault 5 with real sockets: nobody listens for the second service, and a name
+// with several addresses is tried at each.
 func TestFault05RefusedServiceIsResetAlone(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH", "VNC")
@@ -97,6 +103,7 @@ func TestFault05RefusedServiceIsResetAlone(t *testing.T) {
 	wantEcho(t, wire, 1, 1, "after")
 }
 
+// Fault 6 with the real handshake.
 func TestFault06RefusedTokens(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH")
@@ -118,6 +125,8 @@ func TestFault06RefusedTokens(t *testing.T) {
 	retried.waitEvent(t, kindIs(localproxy.EventServices))
 }
 
+// A lost connection is made again with the same tokens, and the service's
+// closing the tunnel ends the proxy in order.
 func TestFault06LostConnectionAndClosedTunnel(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH")
@@ -139,6 +148,7 @@ func TestFault06LostConnectionAndClosedTunnel(t *testing.T) {
 	wantExit(t, r.wait(t), 0)
 }
 
+// Fault 7 with a real half-open connection.
 func TestFault07HalfOpenWebSocket(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH")
@@ -154,6 +164,8 @@ func TestFault07HalfOpenWebSocket(t *testing.T) {
 	}
 }
 
+// Fault 8: sources of all three versions in one session, each answered in its
+// own form.
 func TestFault08EachSourceInItsOwnForm(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH")
@@ -188,6 +200,7 @@ func TestFault08EachSourceInItsOwnForm(t *testing.T) {
 	}
 }
 
+// Fault 9 with real sockets.
 func TestFault09StaleResetLeavesConnectionsAlone(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH")
@@ -201,6 +214,8 @@ func TestFault09StaleResetLeavesConnectionsAlone(t *testing.T) {
 	wantEcho(t, wire, 5, 1, "two")
 }
 
+// Fault 12, one service only: connections of two services side by side, more
+// of them on a stream after its first has closed, and on a stream never begun.
 func TestFault12SeveralServicesAndConnections(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH", "VNC")

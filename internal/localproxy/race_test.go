@@ -55,6 +55,7 @@ func TestRaceTriesEveryAddress(t *testing.T) {
 	})
 }
 
+// The loser of a race must not be left open.
 func TestRaceClosesTheLoser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		late, other := net.Pipe()

@@ -31,7 +31,6 @@ func wantExit(t *testing.T, err error, code int) {
 }
 
 // wantEcho sends text to an echo and waits for it to come back.
-
 func wantEcho(t *testing.T, wire *tunneling.Wire, stream int32, connection uint32, text string) {
 	t.Helper()
 	send(t, wire, data(stream, connection, text))
@@ -46,42 +45,6 @@ func wantEcho(t *testing.T, wire *tunneling.Wire, stream int32, connection uint3
 		}
 	}
 }
-
-// Fault 1 with real sockets: the destination reads nothing until the source
-
-// has got stuck behind it, and then gets every byte.
-
-// untilStuck returns when no progress has come for a moment, or it is closed.
-
-// Fault 4 with real sockets.
-
-// Fault 5 with real sockets: nobody listens for the second service, and a name
-
-// with several addresses is tried at each.
-
-// Fault 6 with the real handshake.
-
-// A lost connection is made again with the same tokens, and the service's
-
-// closing the tunnel ends the proxy in order.
-
-// Fault 7 with a real half-open connection.
-
-// Fault 8: sources of all three versions in one session, each answered in its
-
-// own form.
-
-// Fault 9 with real sockets.
-
-// Fault 12, one service only: connections of two services side by side, more
-
-// of them on a stream after its first has closed, and on a stream never begun.
-
-// Stopping resets what is open, closes the WebSocket with status 1000 and
-
-// hands over what the destination has not read yet.
-
-// The token must not be in anything that is told.
 
 func TestServiceWithoutDestinationIsRefused(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
@@ -178,6 +141,8 @@ func TestUnixSocketDestination(t *testing.T) {
 	wantEcho(t, wire, 1, 1, "through a file")
 }
 
+// Stopping resets what is open, closes the WebSocket with status 1000 and
+// hands over what the destination has not read yet.
 func TestStopHandsOverAndSaysGoodbye(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH")
@@ -222,6 +187,7 @@ func TestBytesAreCounted(t *testing.T) {
 	}
 }
 
+// The token must not be in anything that is told.
 func TestTokenIsNeverTold(t *testing.T) {
 	w := newWorld(t, tunneling.Options{})
 	tun := w.Open("SSH")

@@ -9,6 +9,8 @@ import (
 	"time"
 )
 
+// Fault 1: the reference dies when a local reader falls 131 KB behind. Here a
+// reader that pauses for 4 s gets every byte of 8 MB, and the tunnel waits.
 func TestFault01PausedReaderGetsEveryByte(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dest := newFakeLocal(64 << 10)
@@ -33,6 +35,8 @@ func TestFault01PausedReaderGetsEveryByte(t *testing.T) {
 	})
 }
 
+// Fault 2: the reference buffers the uplink without bound. Here a destination
+// is not read while the service does not.
 func TestFault02UplinkIsReadOnlyAsItDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dest := newFakeLocal(0)
@@ -61,6 +65,7 @@ func TestFault02UplinkIsReadOnlyAsItDrains(t *testing.T) {
 	})
 }
 
+// Fault 3: first bytes in the same message as the start.
 func TestFault03DataBesideTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dest := newFakeLocal(100)
@@ -74,6 +79,7 @@ func TestFault03DataBesideTheStart(t *testing.T) {
 	})
 }
 
+// Fault 4: SESSION_RESET and a repeated SERVICE_IDS wedge the reference.
 func TestFault04SessionResetAndRepeatedServices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := newFakeLocal(100), newFakeLocal(100)
@@ -96,6 +102,7 @@ func TestFault04SessionResetAndRepeatedServices(t *testing.T) {
 	})
 }
 
+// Fault 5: a refused connection is reset alone.
 func TestFault05RefusedConnectionHurtsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dest := newFakeLocal(100)
@@ -113,6 +120,7 @@ func TestFault05RefusedConnectionHurtsNobody(t *testing.T) {
 	})
 }
 
+// Fault 7: a half-open WebSocket.
 func TestFault07SilentServiceIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, r := startSession(t, "SSH=22", Policy{}, dialing())
@@ -128,6 +136,7 @@ func TestFault07SilentServiceIsNoticed(t *testing.T) {
 	})
 }
 
+// Fault 9: a CONNECTION_RESET, DATA or STREAM_RESET of a stale stream.
 func TestFault09StaleStreamIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, current := newFakeLocal(100), newFakeLocal(100)
@@ -150,6 +159,8 @@ func TestFault09StaleStreamIsIgnored(t *testing.T) {
 	})
 }
 
+// Fault 10: nothing blocks while a destination is dialled, and a stop does not
+// wait for it.
 func TestFault10StopDuringDial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, r := startSession(t, "SSH=22,VNC=5900", Policy{}, func(ctx context.Context, d Destination) (local, error) {
@@ -176,6 +187,8 @@ func TestFault10StopDuringDial(t *testing.T) {
 	})
 }
 
+// Fault 11: peers that keep the destination's end to themselves. The end comes
+// after every byte, and what is queued the other way is still handed over.
 func TestFault11EndIsPassedOnAfterTheData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dest := newFakeLocal(10)

@@ -13,7 +13,6 @@ import (
 )
 
 // dialing returns a dial function that hands out the given locals in turn.
-
 func dialing(all ...*fakeLocal) func(context.Context, Destination) (local, error) {
 	ch := make(chan *fakeLocal, len(all))
 	for _, f := range all {
@@ -30,7 +29,6 @@ func dialing(all ...*fakeLocal) func(context.Context, Destination) (local, error
 }
 
 // polite has a destination that reads everything close when the proxy does.
-
 func polite(f *fakeLocal) *fakeLocal {
 	go func() {
 		f.takeAll()
@@ -63,7 +61,6 @@ func randomBytes(seed uint64, n int) []byte {
 }
 
 // sendAll sends p to one connection in payloads of at most size bytes.
-
 func (p *peer) sendAll(connection uint32, b []byte, size int) {
 	for len(b) > 0 {
 		n := min(size, len(b))
@@ -80,44 +77,7 @@ func (p *peer) wantReset(t *testing.T, connection uint32) {
 	}
 }
 
-// Fault 1: the reference dies when a local reader falls 131 KB behind. Here a
-
-// reader that pauses for 4 s gets every byte of 8 MB, and the tunnel waits.
-
 // A reader that never reads is given up after 30 s when it is alone.
-
-// A full connection to which nothing more is sent is given up as well.
-
-// A stuck reader must not hold up the others: with others there it is given up
-
-// as soon as its queue overflows for longer than the hold limit.
-
-// Fault 2: the reference buffers the uplink without bound. Here a destination
-
-// is not read while the service does not.
-
-// Fault 3: first bytes in the same message as the start.
-
-// What was sent is handed over even if the source closes before the dial ends.
-
-// Fault 4: SESSION_RESET and a repeated SERVICE_IDS wedge the reference.
-
-// Fault 5: a refused connection is reset alone.
-
-// Fault 7: a half-open WebSocket.
-
-// Fault 9: a CONNECTION_RESET, DATA or STREAM_RESET of a stale stream.
-
-// Fault 10: nothing blocks while a destination is dialled, and a stop does not
-
-// wait for it.
-
-// Fault 11: peers that keep the destination's end to themselves. The end comes
-
-// after every byte, and what is queued the other way is still handed over.
-
-// A destination that takes nothing more may still have something to say.
-
 func TestStuckReaderIsResetAfterTheStallLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dest := newFakeLocal(64 << 10)
@@ -139,6 +99,7 @@ func TestStuckReaderIsResetAfterTheStallLimit(t *testing.T) {
 	})
 }
 
+// A full connection to which nothing more is sent is given up as well.
 func TestFullConnectionIsResetWithoutMoreData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck, other := newFakeLocal(1000), newFakeLocal(1000)
@@ -163,6 +124,8 @@ func TestFullConnectionIsResetWithoutMoreData(t *testing.T) {
 	})
 }
 
+// A stuck reader must not hold up the others: with others there it is given up
+// as soon as its queue overflows for longer than the hold limit.
 func TestStuckReaderDoesNotDelayOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck, other := newFakeLocal(1000), newFakeLocal(1<<20)
@@ -198,6 +161,7 @@ func TestStuckReaderDoesNotDelayOthers(t *testing.T) {
 	})
 }
 
+// What was sent is handed over even if the source closes before the dial ends.
 func TestFireAndForgetIsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dest := newFakeLocal(2)
@@ -229,6 +193,7 @@ func TestAnsweredPingsKeepTheSession(t *testing.T) {
 	})
 }
 
+// A destination that takes nothing more may still have something to say.
 func TestBrokenDestinationSaysItsLastWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dest := newFakeLocal(100)

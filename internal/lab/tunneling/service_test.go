@@ -18,7 +18,6 @@ import (
 const testName = "data.tunneling.iot.test-1.amazonaws.com"
 
 // patience bounds what a test waits for; it decides nothing.
-
 const patience = 20 * time.Second
 
 func soon(t *testing.T) context.Context {
@@ -29,7 +28,6 @@ func soon(t *testing.T) context.Context {
 }
 
 // rig is a Service at work.
-
 type rig struct {
 	*Service
 	addr  string
@@ -71,7 +69,6 @@ func (r *rig) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 }
 
 // connect makes a handshake with the given path and header.
-
 func (r *rig) connect(t *testing.T, path string, header http.Header) (*websocket.Conn, *http.Response, error) {
 	t.Helper()
 	transport := &http.Transport{DialContext: r.dial, TLSClientConfig: &tls.Config{RootCAs: r.roots, ServerName: testName}}
@@ -127,7 +124,6 @@ func TestRuleBreakerIsClosed(t *testing.T) {
 }
 
 // readMessages reads WebSocket messages until n tunnel messages have come.
-
 func readMessages(t *testing.T, ws *websocket.Conn, n int) (messages []Message, sizes []int) {
 	t.Helper()
 	var split splitter
@@ -238,7 +234,3 @@ func TestFrozenConnectionIsHalfOpen(t *testing.T) {
 		t.Errorf("the connection ended: %v", err)
 	}
 }
-
-// fakeDestination answers every payload with itself in capitals.
-
-// Without a destination a client is not left waiting.

@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 )
 
+// fakeDestination answers every payload with itself in capitals.
 func fakeDestination(ctx context.Context, ws *websocket.Conn) {
 	var split splitter
 	for {
@@ -79,6 +80,7 @@ func talk(t *testing.T, addr string) {
 	}
 }
 
+// Without a destination a client is not left waiting.
 func TestSourceWithoutDestination(t *testing.T) {
 	r := newRig(t, Options{})
 	tun := r.Open("SSH")
