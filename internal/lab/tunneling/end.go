@@ -65,7 +65,7 @@ func (e *end) attach() {
 	e.s.mu.Lock()
 	old := e.tunnel.sides[e.mode]
 	e.tunnel.sides[e.mode] = e
-	wire := e.tunnel.wire
+	wire, closed := e.tunnel.wire, e.tunnel.closed
 	close(e.s.changed)
 	e.s.changed = make(chan struct{})
 	e.s.mu.Unlock()
@@ -74,6 +74,9 @@ func (e *end) attach() {
 	}
 	if wire != nil && e.mode == "destination" {
 		wire.attach(e)
+	}
+	if closed { // since the handshake
+		e.close(websocket.StatusNormalClosure, "tunnel closed")
 	}
 }
 

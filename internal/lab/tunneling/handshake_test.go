@@ -71,6 +71,9 @@ func TestRotateRevokesAndKicks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := r.Connected(soon(t), tun.ID, "destination"); err != nil {
+		t.Fatal(err)
+	}
 	fresh, err := r.Rotate(tun.ID, true)
 	if err != nil {
 		t.Fatal(err)
