@@ -219,3 +219,8 @@ func between(s, begin, end string) (string, bool) {
 	inner, _, _ := strings.Cut(rest, end)
 	return inner, true
 }
+
+// noWayOut is the verdict on a device whose own network is missing.
+func noWayOut() cause {
+	return cause{status.ReasonNoUplink, "this device has no way out: no network with a route", "", fast}
+}

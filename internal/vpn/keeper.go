@@ -83,6 +83,9 @@ type keeper struct {
 	up, origin hop
 
 	health health
+	// turn is the latest probe's; giveUp ends it before its time.
+	turn   int
+	giveUp context.CancelFunc
 	ladder ladder
 	// soft is the one rung for a silent resolver.
 	soft   ladder
@@ -116,6 +119,7 @@ type dialed struct {
 // probed is the outcome of one probe.
 type probed struct {
 	path  *Path // the one asked, as an identity
+	turn  int   // of the probe
 	began time.Time
 	rtt   time.Duration
 	err   error
@@ -135,6 +139,7 @@ func newKeeper(ctx context.Context, o *OpenVPN, report status.Report) *keeper {
 		ladder:   ladder{rungs: rungs},
 		soft:     ladder{rungs: rungs[:min(1, len(rungs))]},
 		timers:   timers{},
+		giveUp:   func() {},
 		starts:   backoff{base: processBase, limit: processMax},
 		connects: backoff{base: connectBase, limit: connectMax},
 		lookups:  backoff{base: lookupBase, limit: lookupMax},

@@ -88,3 +88,38 @@ func TestUplinkThatAppearsDuringALookup(t *testing.T) {
 		}
 	})
 }
+
+// A probe that was sent into nowhere is not waited for either: the connection
+// is proved by the way that is back.
+func TestUplinkThatReturnsDuringAProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.start()
+		w.expect(status.OK, status.ReasonConnected, "")
+		w.blackhole(true)
+		w.kernel.change(func(v *view) { v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return r == defaultRoute }) })
+		time.Sleep(3 * time.Second)
+		w.expect(status.Down, status.ReasonNoUplink, "")
+		w.blackhole(false)
+		w.kernel.change(func(v *view) { v.routes = append(v.routes, defaultRoute) })
+		time.Sleep(inspectEvery + probeSpacing)
+		w.expect(status.OK, status.ReasonConnected, "")
+	})
+}
+
+// A cable that is out leaves its routes in place: OpenVPN then sends into
+// nowhere, and only the agent knows that the server is not to blame.
+func TestSilenceWithoutACarrierIsTheUplinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.engine.set(func(e *fakeEngine) { e.server = silent })
+		w.kernel.change(func(v *view) { v.links[1].up = false })
+		w.start()
+		w.engine.current().say(">STATE:1795310562,RECONNECTING,server_poll,,,,,", ">HOLD:Waiting for hold release:1")
+		w.expect(status.Down, status.ReasonNoUplink, "this device has no way out")
+		w.engine.set(func(e *fakeEngine) { e.server = answering })
+		w.kernel.change(func(v *view) { v.links[1].up = true })
+		time.Sleep(inspectEvery)
+		w.expect(status.OK, status.ReasonConnected, "")
+	})
+}

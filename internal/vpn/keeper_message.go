@@ -181,7 +181,7 @@ func (k *keeper) found(now time.Time, f found) {
 // a technician should look at the cable, not at the DNS.
 func (k *keeper) nameless(err error) cause {
 	if !k.up.ok() {
-		return cause{status.ReasonNoUplink, "this device has no way out: no network with a route", "", fast}
+		return noWayOut()
 	}
 	return cause{status.ReasonNoName, fmt.Sprintf("the VPN server's name does not resolve: %v", err), "", fast}
 }
@@ -227,6 +227,9 @@ func (k *keeper) reconnecting(now time.Time, why string) {
 		return
 	}
 	c := k.attempt.restarted(why)
+	if c.reason == status.ReasonNoAnswer && k.cutOff() {
+		c = noWayOut()
+	}
 	if c.reason == status.ReasonCertRejected {
 		if k.rejects++; k.rejects >= rejectsBeforeSlow {
 			c.pace = slow

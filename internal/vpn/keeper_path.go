@@ -206,6 +206,21 @@ func (k *keeper) followUplink(now time.Time, v view) {
 	}
 }
 
+// cutOff reports whether nothing can leave for the VPN server. The kernel is
+// asked as well: it knows of policy routing, but takes a route whose device has
+// no carrier for a way.
+func (k *keeper) cutOff() bool {
+	if k.up.ok() || !k.target.IsValid() {
+		return false
+	}
+	index, err := k.o.kernel.Leaves(k.target)
+	if err != nil {
+		return true
+	}
+	l, ok := k.net.link(index)
+	return !ok || !l.up || index == k.device.index
+}
+
 // moveServer keeps the VPN server's own route on the uplink, or takes it away
 // while there is no connection: it must not lead a new one astray.
 func (k *keeper) moveServer(v view, before hop) {
@@ -226,7 +241,7 @@ func (k *keeper) kick(now time.Time) {
 	k.starts.reset()
 	k.connects.reset()
 	k.lookups.reset()
-	k.health.hurry(now)
+	k.probeAnew(now)
 	if k.cause != nil && k.cause.pace != fast {
 		return
 	}

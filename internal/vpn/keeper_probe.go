@@ -13,19 +13,32 @@ func (k *keeper) startProbe(now time.Time) {
 		return
 	}
 	limit := k.health.begin(now)
-	path := k.path
+	k.turn++
+	path, turn := k.path, k.turn
+	ctx, cancel := context.WithTimeout(k.ctx, limit)
+	k.giveUp = cancel
 	go func() {
-		ctx, cancel := context.WithTimeout(k.ctx, limit)
 		defer cancel()
 		rtt, err := k.o.opts.ProbePath(ctx, *path)
-		deliver(k.ctx, k.probed, probed{path, now, rtt, err})
+		deliver(k.ctx, k.probed, probed{path, turn, now, rtt, err})
 	}()
+}
+
+// probeAnew asks now, instead of waiting for a probe that was sent by the way
+// there was before.
+func (k *keeper) probeAnew(now time.Time) {
+	if k.path == nil {
+		return
+	}
+	k.giveUp()
+	k.turn++
+	k.health.next = now
 }
 
 // answer takes in a probe's outcome.
 func (k *keeper) answer(now time.Time, p probed) {
-	if p.path != k.path {
-		return // of a path that is no more
+	if p.path != k.path || p.turn != k.turn {
+		return // of a path that is no more, or given up
 	}
 	was := k.health.proven
 	if p.err != nil {

@@ -63,3 +63,18 @@ func TestSystemUplinkReturnsDuringAReconnect(t *testing.T) {
 	t.Logf("up %v after the uplink returned", time.Since(plugged).Round(10*time.Millisecond))
 	s.noPause()
 }
+
+// The cable is pulled, which leaves the routes: OpenVPN sends into nowhere.
+func TestSystemCarrierReturns(t *testing.T) {
+	s := newSite(t)
+	s.serve()
+	a := s.start(s.awsFile(""))
+	a.expect(status.OK, status.ReasonConnected, "")
+	s.ip("-n", s.server, "link", "set", "eth0", "down")
+	a.expect(status.Down, status.ReasonNoUplink, "this device has no way out")
+	s.ip("-n", s.server, "link", "set", "eth0", "up")
+	plugged := time.Now()
+	a.expect(status.OK, status.ReasonConnected, "")
+	t.Logf("up %v after the carrier returned", time.Since(plugged).Round(10*time.Millisecond))
+	s.noPause()
+}
