@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// coalescer sits between TLS and the socket and joins the records of one
-// WebSocket frame to one write: crypto/tls would make a system call, and on a
-// slow link a packet, of every 16 KB record.
+// coalescer sits between TLS and the socket and joins records to one write, over
+// frames as long as there is more to send at once: crypto/tls would make a system
+// call, and on a slow link a packet, of every 16 KB record.
 type coalescer struct {
 	net.Conn
 	mu      sync.Mutex // TLS writes from its reading side too (key updates, alerts)
@@ -15,8 +15,8 @@ type coalescer struct {
 	joining bool
 }
 
-// coalesceSize holds the records of the longest frame; more is written at once.
-const coalesceSize = wsHeaderSize + maxMessage + 8*64
+// coalesceSize is how much is written at once, in bytes.
+const coalesceSize = 128 << 10
 
 // Write implements net.Conn. Between begin and flush it only collects.
 func (c *coalescer) Write(p []byte) (int, error) {

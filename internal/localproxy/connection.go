@@ -153,11 +153,9 @@ func (c *connection) forward(u *uplink) error {
 	case n > 0:
 		err = u.sendData(c.addr, n)
 		c.s.meter.out(n)
-		if n == maxPayload {
-			u.ready <- c
-		} else {
-			c.resume <- true
-		}
+		// Back in line even after a short read: to wake pump costs more than to
+		// find nothing, and a busy destination has more by then.
+		u.ready <- c
 		return err
 	case errors.Is(err, errWouldBlock):
 		c.resume <- true

@@ -25,7 +25,7 @@ const (
 	serviceStagger = 2 * time.Second
 	// unsentLimit bounds what the kernel keeps of the uplink before it is sent,
 	// in bytes: without it megabytes queue up before every keystroke's echo.
-	unsentLimit = 256 << 10
+	unsentLimit = 64 << 10
 	// receiveLimit is how much may wait for this process to read it, in bytes;
 	// the kernel doubles it. It is enough for 100 Mbit/s over 50 ms.
 	receiveLimit = 512 << 10

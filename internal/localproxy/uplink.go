@@ -72,6 +72,8 @@ type uplink struct {
 	ws     *wsWriter
 	joined *coalescer
 	buf    []byte
+
+	unflushed bool // something sent is with joined still
 }
 
 func newUplink(l *link, connections int, done <-chan struct{}) *uplink {
@@ -91,6 +93,9 @@ func newUplink(l *link, connections int, done <-chan struct{}) *uplink {
 func (u *uplink) run() error {
 	defer close(u.stopped)
 	for {
+		if err := u.flushIfIdle(); err != nil {
+			return fmt.Errorf("sending: %w", err)
+		}
 		var err error
 		select {
 		case n := <-u.notes: // goes before the data
@@ -102,7 +107,7 @@ func (u *uplink) run() error {
 			case c := <-u.ready:
 				err = c.forward(u)
 			case farewell := <-u.last:
-				return u.sendAll(farewell)
+				return errors.Join(u.sendAll(farewell), u.joined.flush())
 			case <-u.done:
 				return nil
 			}
@@ -111,6 +116,15 @@ func (u *uplink) run() error {
 			return fmt.Errorf("sending: %w", err)
 		}
 	}
+}
+
+// flushIfIdle writes what was sent before waiting for more.
+func (u *uplink) flushIfIdle() error {
+	if !u.unflushed || len(u.ready) > 0 || len(u.notes) > 0 {
+		return nil
+	}
+	u.unflushed = false
+	return u.joined.flush()
 }
 
 // post queues a note. It never waits: the reading side would wait for the
@@ -173,12 +187,12 @@ func (u *uplink) sendMessage(start int, b []byte) error {
 	return u.sendFrame(opBinary, start, b)
 }
 
-// sendFrame sends b[start:] as one frame, in one write to the socket.
+// sendFrame sends b[start:] as one frame. It goes out when there is nothing more
+// to be sent at once, or enough for one write.
 func (u *uplink) sendFrame(op opcode, start int, b []byte) error {
-	u.joined.begin()
-	err := u.ws.writeFrame(op, b, start)
-	if flushErr := u.joined.flush(); err == nil {
-		err = flushErr
+	if !u.unflushed {
+		u.joined.begin()
+		u.unflushed = true
 	}
-	return err
+	return u.ws.writeFrame(op, b, start)
 }
