@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -98,23 +99,29 @@ func (r *rig) close() error {
 	return r.child.Wait()
 }
 
-// cpu is the processor time that the child has used.
+// cpu is the processor time that the child has used: the sum over its threads,
+// for the whole process is counted in ticks of 10 ms only.
 func (r *rig) cpu() (time.Duration, error) {
-	data, err := os.ReadFile(r.proc("stat"))
+	names, err := filepath.Glob(r.proc("task/*/schedstat"))
 	if err != nil {
 		return 0, err
 	}
-	text := string(data)
-	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	var ticks int64
-	for _, f := range fields[11:13] { // utime, stime in 1/100 s
-		n, err := strconv.ParseInt(f, 10, 64)
+	var total time.Duration
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a thread that has ended
+		}
 		if err != nil {
 			return 0, err
 		}
-		ticks += n
+		ns, err := strconv.ParseInt(strings.Fields(string(data))[0], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		total += time.Duration(ns)
 	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
+	return total, nil
 }
 
 func (r *rig) proc(name string) string {
