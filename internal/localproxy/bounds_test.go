@@ -178,3 +178,26 @@ func fullListener(t *testing.T) string {
 	t.Fatal("the queue does not fill up")
 	return ""
 }
+
+// What the service sends as names ends up on a terminal.
+func TestNamesAreShownAsPlainText(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, r := startSession(t, "SSH=22", Policy{}, dialing())
+		evil := "\x1b]0;x\x07é"
+		bad := startOf(1, 1)
+		bad.service = []byte(evil)
+		p.send(message{kind: kindServiceIDs, available: []string{evil}}, bad)
+		if m, _ := p.next(); string(m.service) != evil {
+			t.Errorf("the answer is for %q", m.service)
+		}
+		r.stop()
+		<-r.done
+		for _, e := range r.events {
+			for _, text := range append(e.Services, e.Service, e.Reason) {
+				if text != printable(text) {
+					t.Errorf("event %q tells %q", e.Event, text)
+				}
+			}
+		}
+	})
+}

@@ -210,3 +210,20 @@ func TestTokenIsNeverTold(t *testing.T) {
 		t.Errorf("in the log, or it is empty: %q", log.String())
 	}
 }
+
+// A rotated token ends nothing by itself; a service that closes the connection
+// for it has ended it in order.
+func TestRotatedToken(t *testing.T) {
+	w := newWorld(t, tunneling.Options{})
+	tun := w.Open("SSH")
+	wire, r := wired(t, w, w.config(t, tun, "SSH="+destination(t, echo)), tun)
+	send(t, wire, start(1, 1))
+	if _, err := w.Rotate(tun.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	wantEcho(t, wire, 1, 1, "still here")
+	if _, err := w.Rotate(tun.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	wantExit(t, r.wait(t), 0)
+}

@@ -183,7 +183,11 @@ func (s *session) setServices(available []string) {
 			s.log.Warn("no destination for a service of the tunnel: its connections will be refused", "service", name)
 		}
 	}
-	s.cfg.Events(Event{Event: EventServices, Services: available})
+	shown := make([]string, len(available))
+	for i, name := range available {
+		shown[i] = printable(name)
+	}
+	s.cfg.Events(Event{Event: EventServices, Services: shown})
 }
 
 // setAvailable also decides, once and not for every message, which service a

@@ -125,8 +125,9 @@ func (s *session) open(name string, st *stream, a address, dest Destination) {
 // refuse answers a start with a reset, so that the source's client does not
 // wait for one that will never come.
 func (s *session) refuse(a address, why string) {
-	s.log.Warn("refusing a connection", "service", a.service, "stream", a.stream, "connection", a.connection, "reason", why)
-	s.cfg.Events(Event{Event: EventStreamClosed, Service: a.service, Connection: a.connection, Reason: why})
+	service := printable(a.service) // nobody has checked it
+	s.log.Warn("refusing a connection", "service", service, "stream", a.stream, "connection", a.connection, "reason", why)
+	s.cfg.Events(Event{Event: EventStreamClosed, Service: service, Connection: a.connection, Reason: printable(why)})
 	s.postReset(a)
 }
 

@@ -113,7 +113,7 @@ func (c *Config) upgrade(ctx context.Context, conn net.Conn) (*wsReader, upgrade
 // checkUpgrade holds the answer to RFC 6455, section 4.1, and to what was
 // offered. A service that chooses no subprotocol cannot be spoken to.
 func checkUpgrade(resp *http.Response, key string) (upgraded, error) {
-	u := upgraded{resp.Header.Get("channel-id"), resp.Header.Get("Sec-WebSocket-Protocol")}
+	u := upgraded{printable(resp.Header.Get("channel-id")), resp.Header.Get("Sec-WebSocket-Protocol")}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		return u, &statusError{resp.StatusCode, refusal(resp), u.channel}
 	}
