@@ -154,7 +154,8 @@ func TestStopHandsOverAndSaysGoodbye(t *testing.T) {
 	})
 	wire, r := wired(t, w, w.config(t, tun, "SSH="+dest), tun)
 	send(t, wire, start(1, 1), data(1, 1, "the end"))
-	r.waitEvent(t, kindIs(localproxy.EventStreamOpened))
+	// Not sooner: what is still on its way from the service is nobody's to hand over.
+	r.waitEvent(t, func(e localproxy.Event) bool { return e.Event == localproxy.EventBytes && e.In != nil && *e.In == 7 })
 	r.stop()
 	if m := receive(t, wire); m.Kind != tunneling.ConnectionReset || m.Stream != 1 || m.Connection != 1 {
 		t.Errorf("got %v", m)
