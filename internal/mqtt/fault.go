@@ -79,15 +79,5 @@ func plain(err error, patience time.Duration) string {
 	return err.Error()
 }
 
-// duration words d for a person: no more than two units, none too small to matter.
-func duration(d time.Duration) string {
-	switch d = d.Round(time.Second); {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-}
+// duration words d as the screen words ages, to the nearest second.
+func duration(d time.Duration) string { return status.Age(d.Round(time.Second)) }
