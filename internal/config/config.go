@@ -163,11 +163,21 @@ type Probe struct {
 // Recovery overrides the times after which each rung of the ladder is tried,
 // counted from the moment the link was lost.
 type Recovery struct {
+	// Reboot allows the last resort of a cellular link: the whole device.
 	Reboot           bool          `yaml:"reboot" accepts:"true or false"`
 	OpenVPNSoft      time.Duration `yaml:"openvpn_soft" accepts:"1s to 24h"`                                   // SIGUSR1: reconnect
 	OpenVPNHard      time.Duration `yaml:"openvpn_hard" accepts:"1s to 24h, later than openvpn_soft"`          // SIGHUP: re-read the file, reconnect
 	OpenVPNProcess   time.Duration `yaml:"openvpn_process" accepts:"1s to 24h, later than openvpn_hard"`       // start a new process
 	OpenVPNStartOver time.Duration `yaml:"openvpn_start_over" accepts:"1s to 24h, later than openvpn_process"` // begin again with nothing kept
+
+	// The rungs of a link that something else dials. 0 leaves one out: some
+	// modems do not come back from a reset, some hubs cut a neighbour off.
+	CellularActivate     time.Duration `yaml:"cellular_activate" accepts:"1s to 24h, or 0s for never"`                                           // activate the connection, or restart the unit
+	CellularReenable     time.Duration `yaml:"cellular_reenable" accepts:"1s to 24h, later than cellular_activate, or 0s for never"`             // turn the modem's radio off and on
+	CellularReset        time.Duration `yaml:"cellular_reset" accepts:"1s to 24h, later than cellular_reenable, or 0s for never"`                // reset the modem
+	CellularModemManager time.Duration `yaml:"cellular_modem_manager" accepts:"1s to 24h, later than cellular_reset, or 0s for never"`           // restart ModemManager
+	CellularUSB          time.Duration `yaml:"cellular_usb" accepts:"1s to 24h, later than cellular_modem_manager, or 0s for never"`             // unplug and re-plug, by software
+	CellularReboot       time.Duration `yaml:"cellular_reboot" accepts:"10m to 24h, later than cellular_usb, or 0s for never (see also reboot)"` // reboot the device, if Reboot allows it
 }
 
 // Log formats.

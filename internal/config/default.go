@@ -60,6 +60,13 @@ func Default() Config {
 			OpenVPNHard:      5 * time.Minute,
 			OpenVPNProcess:   10 * time.Minute,
 			OpenVPNStartOver: 20 * time.Minute,
+
+			CellularActivate:     60 * time.Second,
+			CellularReenable:     5 * time.Minute,
+			CellularReset:        10 * time.Minute,
+			CellularModemManager: 20 * time.Minute,
+			CellularUSB:          25 * time.Minute,
+			CellularReboot:       60 * time.Minute,
 		},
 		Log: Log{Level: "info", Format: LogAuto},
 	}

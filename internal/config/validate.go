@@ -17,10 +17,6 @@ const (
 	maxTopicSlashes  = 7
 )
 
-// maxRung bounds the recovery ladder: a rung later than a day is never climbed
-// within an AWS Client VPN session.
-const maxRung = 24 * time.Hour
-
 var (
 	thingName  = regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`)
 	regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
@@ -142,23 +138,4 @@ func (r *reader) probe(p Probe) {
 	between(r, "probe.down_after", p.DownAfter, 1, 100)
 	between(r, "probe.up_after", p.UpAfter, 1, 100)
 	between(r, "probe.hold", p.Hold, 0, time.Hour)
-}
-
-// recovery checks that each rung of the ladder comes after the one before it.
-func (r *reader) recovery(c Recovery) {
-	names := []string{"openvpn_soft", "openvpn_hard", "openvpn_process", "openvpn_start_over"}
-	after := []time.Duration{c.OpenVPNSoft, c.OpenVPNHard, c.OpenVPNProcess, c.OpenVPNStartOver}
-	for i, name := range names {
-		path := "recovery." + name
-		between(r, path, after[i], time.Second, maxRung)
-		if i == 0 || after[i] > after[i-1] {
-			continue
-		}
-		if !r.given(path) {
-			r.refuse("recovery."+names[i-1], fmt.Sprintf("not before %s (%s)", name, plain(after[i])),
-				"make it shorter, or set "+name+" to more")
-			continue
-		}
-		r.refuse(path, fmt.Sprintf("not after %s (%s)", names[i-1], plain(after[i-1])), "make it longer")
-	}
 }
