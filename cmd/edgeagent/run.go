@@ -45,6 +45,7 @@ func newRunCommand(run agentFunc) *cobra.Command {
 		}),
 	}
 	addConfigFlag(cmd, &d.options.ConfigFile)
+	addWaitFlag(cmd, &d.wait)
 	addRuntimeDirFlag(cmd, &d.options.RuntimeDir, envRuntimeDir)
 	cmd.Flags().StringVar(&d.options.StateDir, "state-dir", "",
 		"directory of what survives a boot (default $"+envStateDir+", then "+defaultStateDir+")")
@@ -55,6 +56,7 @@ func newRunCommand(run agentFunc) *cobra.Command {
 type daemon struct {
 	options agent.Options // without what changes with the configuration
 	run     agentFunc
+	wait    bool // for a configuration without faults, instead of ending
 	newLog  func(config.Log) *slog.Logger
 }
 
@@ -70,17 +72,11 @@ func (d *daemon) findDirs() (err error) {
 // serve runs the agent until ctx ends or it fails. A value on reload has the
 // configuration re-read. Nothing is started with a configuration that has faults.
 func (d *daemon) serve(ctx context.Context, reload <-chan os.Signal) error {
-	c, err := config.Load(d.options.ConfigFile)
-	if err != nil {
-		return &exitError{exitUsage, err}
+	c, err := d.firstConfig(ctx, reload)
+	for err == nil && c != nil {
+		c, err = d.serveOne(ctx, *c, reload)
 	}
-	for {
-		next, err := d.serveOne(ctx, c, reload)
-		if err != nil || next == nil {
-			return err
-		}
-		c = *next
-	}
+	return err
 }
 
 // serveOne runs the agent with one configuration. It returns the next one, or
