@@ -14,12 +14,13 @@ import (
 // mayImport says which packages of the project each package may import.
 // Dependencies point one way; stages never know each other.
 var mayImport = map[string][]string{
-	"internal/config":     {},
+	"internal/ovpn":       {},
+	"internal/config":     {"internal/ovpn"},
 	"internal/status":     {},
 	"internal/clock":      {},
 	"internal/localproxy": {},
 	"internal/control":    {"internal/status"},
-	"internal/vpn":        {"internal/config", "internal/status", "internal/clock"},
+	"internal/vpn":        {"internal/config", "internal/status", "internal/clock", "internal/ovpn"},
 	"internal/resolver":   {"internal/config", "internal/status", "internal/clock"},
 	"internal/mqtt":       {"internal/config", "internal/status", "internal/clock"},
 	"internal/tunnel":     {"internal/config", "internal/status", "internal/clock"},

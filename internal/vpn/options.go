@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"edgeagent/internal/config"
+	"edgeagent/internal/ovpn"
 )
 
 // keeps reports whether an option of the user's file goes to OpenVPN. Those
@@ -62,10 +63,10 @@ func ownOptions(l config.Link, verb int) []string {
 		fmt.Sprintf("verb %d", min(max(verb, 3), 4)),
 	}
 	if l.Cert != "" {
-		own = append(own, "cert "+quoted(l.Cert))
+		own = append(own, "cert "+ovpn.Quote(l.Cert))
 	}
 	if l.Key != "" {
-		own = append(own, "key "+quoted(l.Key))
+		own = append(own, "key "+ovpn.Quote(l.Key))
 	}
 	return own
 }

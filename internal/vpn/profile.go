@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"edgeagent/internal/ovpn"
 )
 
 // profile is the user's OpenVPN file as the agent understands it.
@@ -85,7 +87,7 @@ func parseProfile(file, text string) *profile {
 	tag, body := "", []string(nil)
 	for i, raw := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		raw = strings.TrimSuffix(raw, "\r")
-		switch name := blockTag(raw); {
+		switch name := ovpn.BlockTag(raw); {
 		case tag != "" && strings.HasPrefix(strings.TrimSpace(raw), "</"+tag+">"):
 			p.block(tag, strings.Join(body, "\n"))
 			tag, body = "", nil
@@ -106,19 +108,6 @@ func parseProfile(file, text string) *profile {
 	return p
 }
 
-// blockTag returns the name of the inline block that raw opens.
-func blockTag(raw string) string {
-	words := tokens(raw)
-	if len(words) != 1 {
-		return ""
-	}
-	tag := strings.TrimPrefix(words[0], "--")
-	if len(tag) < 3 || tag[0] != '<' || tag[len(tag)-1] != '>' || tag[1] == '/' {
-		return ""
-	}
-	return tag[1 : len(tag)-1]
-}
-
 // block notes the contents of an inline block.
 func (p *profile) block(tag, body string) {
 	switch tag {
@@ -136,7 +125,7 @@ func (p *profile) block(tag, body string) {
 // option looks at one line and returns what OpenVPN gets in its place: the
 // line itself, or a comment, so that OpenVPN's line numbers stay the user's.
 func (p *profile) option(number int, raw string) string {
-	words := tokens(raw)
+	words := ovpn.Tokens(raw)
 	if len(words) > 0 {
 		words[0] = strings.TrimPrefix(words[0], "--")
 	}

@@ -8,35 +8,8 @@ import (
 	"testing"
 
 	"edgeagent/internal/config"
+	"edgeagent/internal/ovpn"
 )
-
-func TestTokens(t *testing.T) {
-	for s, want := range map[string][]string{
-		"remote vpn.example 443":         {"remote", "vpn.example", "443"},
-		"\tcert  a.crt # the old one":    {"cert", "a.crt"},
-		"; a comment":                    nil,
-		`key "my keys/gw \"042\".key"`:   {"key", `my keys/gw "042".key`},
-		`key 'C:\keys\gw.key'`:           {"key", `C:\keys\gw.key`},
-		`key my\ keys/gw.key`:            {"key", "my keys/gw.key"},
-		`push "dhcp-option DNS 1.1.1.1"`: {"push", "dhcp-option DNS 1.1.1.1"},
-		`remote a#b 443`:                 {"remote", "a#b", "443"},
-		`setenv EMPTY ""`:                {"setenv", "EMPTY", ""},
-		`up "unclosed`:                   {"up", "unclosed"},
-		"":                               nil,
-	} {
-		if got := tokens(s); !slices.Equal(got, want) {
-			t.Errorf("tokens(%q) = %q, want %q", s, got, want)
-		}
-	}
-}
-
-func TestQuotedIsReadBack(t *testing.T) {
-	for _, s := range []string{"/etc/a b.key", `C:\x`, `say "hi"`, "", "plain", "#"} {
-		if got := tokens("key " + quoted(s)); len(got) != 2 || got[1] != s {
-			t.Errorf("%q comes back as %q", s, got)
-		}
-	}
-}
 
 const fieldFile = "\ufeff# as found at a site\r\n" +
 	"client\ndev tun\n" +
@@ -149,7 +122,7 @@ func FuzzConfig(f *testing.F) {
 		}
 		inside := ""
 		for _, l := range p.lines {
-			tag := blockTag(l)
+			tag := ovpn.BlockTag(l)
 			switch {
 			case inside != "":
 				if strings.HasPrefix(strings.TrimSpace(l), "</"+inside+">") {
@@ -160,7 +133,7 @@ func FuzzConfig(f *testing.F) {
 				inside = tag
 				continue
 			}
-			w := tokens(l)
+			w := ovpn.Tokens(l)
 			if len(w) > 0 && slices.Contains([]string{"up", "down", "plugin", "management", "script-security", "daemon"}, strings.TrimPrefix(w[0], "--")) {
 				t.Fatalf("%q got through", l)
 			}

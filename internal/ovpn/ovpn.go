@@ -1,12 +1,17 @@
-package vpn
+// Package ovpn splits the lines of OpenVPN's configuration files as OpenVPN
+// does. What the lines mean is for its users: the link, and the configuration's
+// look at the files that an .ovpn file names.
+//
+// It is a leaf: it imports nothing of the project.
+package ovpn
 
 import "strings"
 
-// tokens splits a configuration line into its words as OpenVPN does: a
+// Tokens splits a configuration line into its words as OpenVPN does: a
 // backslash keeps the next byte, double quotes keep blanks, single quotes keep
 // everything, and # or ; at the start of a word begins a comment.
 // https://github.com/OpenVPN/openvpn/blob/release/2.6/src/openvpn/options_util.c
-func tokens(s string) []string {
+func Tokens(s string) []string {
 	var words []string
 	for {
 		s = strings.TrimLeft(s, " \t\r\n\v\f")
@@ -44,7 +49,20 @@ func token(s string) (word, rest string) {
 	return b.String(), ""
 }
 
-// quoted writes a value so that tokens reads it back as one word.
-func quoted(s string) string {
+// Quote writes a value so that Tokens reads it back as one word.
+func Quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// BlockTag returns the name of the inline block that a line opens, or "".
+func BlockTag(raw string) string {
+	words := Tokens(raw)
+	if len(words) != 1 {
+		return ""
+	}
+	tag := strings.TrimPrefix(words[0], "--")
+	if len(tag) < 3 || tag[0] != '<' || tag[len(tag)-1] != '>' || tag[1] == '/' {
+		return ""
+	}
+	return tag[1 : len(tag)-1]
 }
