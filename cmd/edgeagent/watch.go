@@ -87,7 +87,7 @@ func changes(s status.Snapshot) (string, error) {
 	s.Now, s.Since, s.Started = time.Time{}, time.Time{}, time.Time{}
 	stages := make([]status.Condition, len(s.Stages))
 	for i, c := range s.Stages {
-		stages[i] = status.Condition{Stage: c.Stage, State: c.State, Reason: c.Reason, Losses: c.Losses}
+		stages[i] = status.Condition{Stage: c.Stage, State: c.State, Reason: c.Reason, Losses: c.Losses, Notes: c.Notes}
 	}
 	s.Stages = stages
 	if f := s.FixFirst; f != nil {

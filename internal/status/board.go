@@ -54,6 +54,7 @@ func (b *Board) Set(stage string, u Update) {
 		c.Since = time.Now()
 	}
 	c.State, c.Reason, c.Detail, c.Hint = u.State, u.Reason, u.Detail, u.Hint
+	c.Notes, c.Commands = u.Notes, u.Commands
 	if u.Facts != nil {
 		c.Facts = u.Facts
 	}

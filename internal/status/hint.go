@@ -10,6 +10,10 @@ const waitIt = "nothing to do: the agent goes on by itself. Look again in a minu
 // texts has an entry for each stage and reason that is not ok. A stage that
 // knows better (a port, a record's name) overrides the hint in its Update.
 var texts = map[string]map[Reason]text{
+	"config": {
+		ReasonNotConfigured: {"the agent waits for its configuration", "fill in what is missing; the agent then starts by itself."},
+		ReasonBadConfig:     {"the configuration has faults", "correct what is named above; the agent then starts by itself."},
+	},
 	"link": {
 		ReasonConnecting:       {"the link is being brought up", waitIt},
 		ReasonRecovering:       {"the link is being recovered", waitIt},

@@ -11,6 +11,13 @@ const (
 	ReasonInternal Reason = "internal" // a fault of the agent or of the device itself
 )
 
+// Reasons of the config stage, which stands before all others while there is no
+// configuration to run with.
+const (
+	ReasonNotConfigured Reason = "not-configured" // something is missing, and nothing that is there is wrong
+	// ReasonBadConfig, as of the link: something that is there is wrong.
+)
+
 // Reasons of the link stage.
 const (
 	ReasonConnected        Reason = "connected"

@@ -25,6 +25,8 @@ type Finding struct {
 	Reason Reason `json:"reason"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
+	// Commands are what to type, in this order, where that is known to the letter.
+	Commands []string `json:"commands,omitempty"`
 }
 
 // Snapshot returns the Board as it is now.
@@ -39,7 +41,7 @@ func (b *Board) Snapshot() Snapshot {
 		c := b.stages[name].clone()
 		s.Stages = append(s.Stages, c)
 		if s.FixFirst == nil && c.State != OK {
-			s.FixFirst = &Finding{Stage: name, Reason: c.Reason, Detail: c.Detail, Hint: hint(c)}
+			s.FixFirst = &Finding{Stage: name, Reason: c.Reason, Detail: c.Detail, Hint: hint(c), Commands: c.Commands}
 		}
 	}
 	return s

@@ -49,7 +49,9 @@ type Update struct {
 	Detail string // one line in plain words, with the figures; no secrets
 	Hint   string // overrides the reason's own hint where the stage knows better
 	Facts  Facts  // nil keeps the facts of the update before
-	Idle   bool   // nothing is under way: shown as waiting while what it needs to start is gone
+	// Notes are further lines below Detail; Commands what to type about it.
+	Notes, Commands []string
+	Idle            bool // nothing is under way: shown as waiting while what it needs to start is gone
 }
 
 // Report publishes an Update. Safe for concurrent use; never blocks.
@@ -65,6 +67,11 @@ type Condition struct {
 	Losses int       `json:"losses"` // times the stage has left ok since the daemon started
 	Facts  Facts     `json:"facts"`
 
+	// Notes are further lines below Detail, each about one thing.
+	Notes []string `json:"notes,omitempty"`
+
 	// Hint is the stage's own next action, if it has a better one than its reason.
 	Hint string `json:"-"`
+	// Commands go with the hint.
+	Commands []string `json:"-"`
 }

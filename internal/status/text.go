@@ -32,9 +32,15 @@ func Text(s Snapshot, o TextOptions) string {
 	b.WriteString(verdict(s, o))
 	for _, c := range s.Stages {
 		b.WriteString(line(c, s.Now, o))
+		for _, note := range c.Notes {
+			b.WriteString(wrapInto(strings.Repeat(" ", detailColumn), detailColumn+2, note, o.Width))
+		}
 	}
 	if f := s.FixFirst; f != nil && f.Hint != "" {
 		b.WriteString(wrapInto("Next: ", 6, f.Hint, o.Width))
+		for _, command := range f.Commands {
+			b.WriteString("  " + command + "\n") // whole, to be copied
+		}
 	}
 	return b.String()
 }
@@ -44,6 +50,9 @@ func verdict(s Snapshot, o TextOptions) string {
 	word := strings.ToUpper(string(s.State))
 	head := s.Device + "  "
 	if f := s.FixFirst; f != nil {
+		if f.Reason == ReasonNotConfigured {
+			word = "NOT CONFIGURED"
+		}
 		text := fmt.Sprintf("%s for %s: %s", word, Age(s.Now.Sub(s.Since)), Title(f.Stage, f.Reason))
 		if s.Since.IsZero() {
 			text = fmt.Sprintf("%s: %s", word, Title(f.Stage, f.Reason))
