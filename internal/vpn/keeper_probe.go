@@ -103,18 +103,18 @@ func (k *keeper) tend(now time.Time) {
 
 // climb takes the rung that is due.
 func (k *keeper) climb(now time.Time) {
-	do, ok := k.ladder.take(now)
+	rung, ok := k.ladder.take(now)
 	if !ok {
 		return
 	}
-	k.log.Warn("recovering the link", "step", do.String(), "down_since", k.ladder.since.Format(time.TimeOnly))
-	switch do {
-	case reconnect:
+	k.log.Warn("recovering the link", "step", rung.does, "down_since", k.ladder.since.Format(time.TimeOnly))
+	switch rung.name {
+	case rungReconnect:
 		if k.phase == holding {
 			k.timers.set(releaseTimer, now)
 		}
 		k.reconnect()
-	case reread:
+	case rungReread:
 		if c := k.prepare(now); c != nil {
 			k.blame(now, *c)
 			return
@@ -124,9 +124,9 @@ func (k *keeper) climb(now time.Time) {
 		} else {
 			k.command("signal SIGHUP")
 		}
-	case newProcess:
+	case rungNewProcess:
 		k.restart(now)
-	case startOver:
+	case rungStartOver:
 		k.over = errStartOver
 	}
 }

@@ -91,9 +91,9 @@ func (k *keeper) describeDown(u *status.Update) {
 		parts = append(parts, fmt.Sprintf("the uplink is there (%s)", k.up))
 	}
 	// A rung that was taken after the cause was last seen is what goes on now.
-	if do, at, ok := k.ladder.current(); ok && at.After(k.blamed) {
+	if r, at, ok := k.ladder.current(); ok && at.After(k.blamed) {
 		u.Reason = status.ReasonRecovering
-		parts = append(parts, fmt.Sprintf("%s at %s", do, at.Format(time.TimeOnly)))
+		parts = append(parts, fmt.Sprintf("%s at %s", r.does, at.Format(time.TimeOnly)))
 	}
 	parts = append(parts, k.comingText()...)
 	u.Detail = strings.Join(parts, "; ")
@@ -107,8 +107,8 @@ func (k *keeper) comingText() []string {
 			out = append(out, "next try at "+at.Format(time.TimeOnly))
 		}
 	}
-	if r, at, ok := k.ladder.next(); ok && k.ladder.taken > 0 {
-		out = append(out, fmt.Sprintf("%s at %s", r.do, at.Format(time.TimeOnly)))
+	if r, at, ok := k.ladder.next(); ok && k.ladder.last != nil {
+		out = append(out, fmt.Sprintf("%s at %s", r.does, at.Format(time.TimeOnly)))
 	}
 	return out
 }
@@ -145,12 +145,12 @@ func (k *keeper) facts() status.Facts {
 	if k.path != nil {
 		k.pathFacts(f)
 	}
-	if do, at, ok := k.ladder.current(); ok {
-		f["recovery"] = do.String()
+	if r, at, ok := k.ladder.current(); ok {
+		f["recovery"] = r.does
 		f["recovery_at"] = at.UTC().Format(time.RFC3339)
 	}
 	if r, at, ok := k.ladder.next(); ok && k.shown.wasOK {
-		f["recovery_next"] = r.do.String()
+		f["recovery_next"] = r.does
 		f["recovery_next_at"] = at.UTC().Format(time.RFC3339)
 	}
 	return f
