@@ -94,6 +94,11 @@ func mmdebstrap(ctx context.Context, o Options, src, dir string) error {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = killGrace
+	if o.Prepare != nil {
+		if err := o.Prepare(cmd); err != nil {
+			return err
+		}
+	}
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("mmdebstrap: %w: %s", err, tail(out.String(), 20))
 	}

@@ -3,6 +3,7 @@ package rootfs
 import (
 	"crypto/sha256"
 	"fmt"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -26,6 +27,9 @@ type Options struct {
 	Packages []string
 	// AptOptions are lines of apt.conf(5) for the build, and stay in the result.
 	AptOptions []string
+	// Prepare changes the command that builds, so that programs of a foreign
+	// Arch can run. nil leaves it.
+	Prepare func(*exec.Cmd) error
 }
 
 // Base returns the packages that every root file system has: what a gateway
