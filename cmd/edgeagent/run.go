@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/spf13/cobra"
 
 	"edgeagent/internal/agent"
@@ -37,6 +38,7 @@ func newRunCommand(run agentFunc) *cobra.Command {
 				return err
 			}
 			d.options.Version, d.options.Build = programVersion(), buildTime()
+			d.options.StubSockets = agent.NewStubSockets(activation.Files(true))
 			d.newLog = func(c config.Log) *slog.Logger { return slog.New(newLogHandler(cmd.ErrOrStderr(), c)) }
 			reload := make(chan os.Signal, 1)
 			signal.Notify(reload, syscall.SIGHUP)

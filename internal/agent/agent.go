@@ -21,7 +21,10 @@ type Options struct {
 	StateDir   string    // small state that survives a boot
 	Version    string    // shown in status
 	Build      time.Time // no clock before it is believed
-	Log        *slog.Logger
+	// StubSockets keeps the DNS stub's sockets open from one Run to the next.
+	// Default: this Run's own, which end with it.
+	StubSockets *StubSockets
+	Log         *slog.Logger
 }
 
 // SocketName is the control API's socket within the runtime directory.
@@ -37,6 +40,10 @@ func Run(ctx context.Context, o Options) error {
 	listener, err := control.Listen(filepath.Join(o.RuntimeDir, SocketName))
 	if err != nil {
 		return err
+	}
+	if o.StubSockets == nil {
+		o.StubSockets = NewStubSockets(nil)
+		defer o.StubSockets.close()
 	}
 	p, err := build(o)
 	if err != nil {

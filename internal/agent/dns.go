@@ -25,10 +25,11 @@ const (
 // VPN server's name must be looked up to bring the link up. As root it also
 // points the OS at the stub; else the unit's helper has done so.
 type dnsService struct {
-	stub *resolver.Stub
-	host *resolver.Host
-	root bool
-	log  *slog.Logger
+	stub    *resolver.Stub
+	sockets *StubSockets
+	host    *resolver.Host
+	root    bool
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	state   resolver.HostState
@@ -49,7 +50,7 @@ const (
 func newDNSService(o Options, board *status.Board, client *resolver.Client) (*dnsService, error) {
 	host := resolver.NewHost(resolver.HostOptions{Config: o.Config.Resolver, RuntimeDir: o.RuntimeDir, Log: o.Log})
 	d := &dnsService{
-		host: host, root: os.Geteuid() == 0, log: o.Log,
+		host: host, sockets: o.StubSockets, root: os.Geteuid() == 0, log: o.Log,
 		state: resolver.HostState{Mode: host.Mode()}, faults: map[step]string{}, changed: make(chan struct{}),
 	}
 	var exempt []string
@@ -108,7 +109,7 @@ func (d *dnsService) run(ctx context.Context) {
 // serve keeps the stub listening until ctx ends, and calls ready each time it does.
 func (d *dnsService) serve(ctx context.Context, ready func()) {
 	for {
-		err := d.stub.Listen()
+		err := d.sockets.listen(d.stub, d.log)
 		if err == nil {
 			d.try(serving, nil)
 			ready()
