@@ -15,6 +15,9 @@ const fieldScript = "/etc/openvpn/update-systemd-resolved"
 // setUpDevice gives the device the /etc of a machine that a DHCP client has
 // set up, whatever the host's own looks like.
 func (l *Lab) setUpDevice() error {
+	if l.opts.BareDevice {
+		return nil
+	}
 	return l.Device.Do(func() error {
 		shadow, err := unlockedShadow()
 		if err != nil {
@@ -26,7 +29,7 @@ func (l *Lab) setUpDevice() error {
 		// On some hosts it is a link, which would be written through.
 		os.Remove("/etc/resolv.conf")
 		for name, content := range map[string]string{
-			"/etc/resolv.conf":   l.resolvConf(),
+			"/etc/resolv.conf":   l.ResolvConf(),
 			"/etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n",
 			"/etc/hostname":      Thing + "\n",
 			"/etc/hosts":         "127.0.0.1 localhost\n127.0.1.1 " + Thing + "\n",
@@ -55,8 +58,8 @@ func etcMode(name string) os.FileMode {
 	return 0o644
 }
 
-// resolvConf is what the site's DHCP server makes of /etc/resolv.conf.
-func (l *Lab) resolvConf() string {
+// ResolvConf returns what the site's DHCP server makes of /etc/resolv.conf.
+func (l *Lab) ResolvConf() string {
 	return fmt.Sprintf("search lan\nnameserver %s\n", l.opts.lan().Gateway.Addr())
 }
 
@@ -84,13 +87,7 @@ func unlockedShadow() (string, error) {
 // startSSHD starts the device's sshd at 127.0.0.1:22, which lets the office's
 // key in as root.
 func (l *Lab) startSSHD(ctx context.Context) error {
-	for file, comment := range map[string]string{"device/ssh_host_key": Thing, "office/id": "office"} {
-		cmd := exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", l.path(file))
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("making ssh keys: %w: %s", err, out)
-		}
-	}
-	if err := l.writeKnownHosts(); err != nil {
+	if err := l.makeSSHKeys(ctx); err != nil || l.opts.BareDevice {
 		return err
 	}
 	path, err := exec.LookPath("sshd")
@@ -103,6 +100,17 @@ func (l *Lab) startSSHD(ctx context.Context) error {
 		return err
 	}
 	return l.waitTCP(ctx, p, l.Device, netip.MustParseAddrPort("127.0.0.1:22"))
+}
+
+// makeSSHKeys makes the device's host key and the office's key.
+func (l *Lab) makeSSHKeys(ctx context.Context) error {
+	for file, comment := range map[string]string{"device/ssh_host_key": Thing, "office/id": "office"} {
+		cmd := exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", l.path(file))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("making ssh keys: %w: %s", err, out)
+		}
+	}
+	return l.writeKnownHosts()
 }
 
 // writeKnownHosts lets the office check the host key: an ssh that ends at

@@ -131,7 +131,7 @@ func TestPublicAnswerClosesSession(t *testing.T) {
 func TestHostNoneIsAgentOnly(t *testing.T) {
 	t.Parallel()
 	l, _ := startOK(t, Options{Config: map[string]string{"resolver.host": "none"}})
-	if got := resolvConf(t, l); got != l.resolvConf() {
+	if got := resolvConf(t, l); got != l.ResolvConf() {
 		t.Errorf("resolv.conf was changed:\n%s", got)
 	}
 	clean(t, l, "agent only")

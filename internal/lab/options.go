@@ -22,6 +22,9 @@ type Options struct {
 	// and key in files beside it, and up and down scripts. Were they run, they
 	// would leave ScriptMark behind.
 	FieldConfig bool
+	// BareDevice leaves the device's node a network and nothing else: a booted
+	// system is put there (package machine).
+	BareDevice bool
 	// AWSIoT puts the stand-in for AWS IoT Core behind the endpoint's name
 	// instead of mosquitto, with these quirks to begin with.
 	AWSIoT *awsiot.Quirks

@@ -18,7 +18,7 @@ func leftovers(t *testing.T, l *Lab) []string {
 	if len(pids) > 0 {
 		left = append(left, "an openvpn process")
 	}
-	if got := resolvConf(t, l); got != l.resolvConf() {
+	if got := resolvConf(t, l); got != l.ResolvConf() {
 		left = append(left, "resolv.conf: "+got)
 	}
 	links, err := l.Device.Run(t.Context(), "ip", "-brief", "link")
@@ -37,7 +37,7 @@ func leftovers(t *testing.T, l *Lab) []string {
 func TestStopRestoresDNSWithin10s(t *testing.T) {
 	t.Parallel()
 	l, a := startOK(t, Options{})
-	if resolvConf(t, l) == l.resolvConf() {
+	if resolvConf(t, l) == l.ResolvConf() {
 		t.Fatal("the agent has not pointed the device at its stub")
 	}
 	t.Logf("stopped in %s", a.Stop()) // by SIGKILL after 10 s, which Err shows
@@ -80,8 +80,8 @@ func TestResolverRestoreAfterKillDashNine(t *testing.T) {
 	a.Kill()
 	_, code, err := l.Edgeagent(t.Context(), os.Getenv(binEnv), "resolver", "restore", "--config", l.ConfigFile(), "--runtime-dir", l.RuntimeDir())
 	must(t, err)
-	if got := resolvConf(t, l); code != 0 || got != l.resolvConf() {
-		t.Errorf("exit code %d, resolv.conf:\n%s\nwant 0 and:\n%s", code, got, l.resolvConf())
+	if got := resolvConf(t, l); code != 0 || got != l.ResolvConf() {
+		t.Errorf("exit code %d, resolv.conf:\n%s\nwant 0 and:\n%s", code, got, l.ResolvConf())
 	}
 }
 
