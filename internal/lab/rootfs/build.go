@@ -42,11 +42,11 @@ func Unavailable() string {
 // Several may be built at once; who wants the same one waits for it.
 func Build(ctx context.Context, o Options) (dir string, err error) {
 	o = o.normal()
-	src, err := source("/etc/apt", o.Release)
+	src, err := Source(o.Release)
 	if err != nil {
 		return "", err
 	}
-	cache, err := cacheDir()
+	cache, err := CacheDir("rootfs")
 	if err != nil {
 		return "", err
 	}
@@ -105,8 +105,9 @@ func mmdebstrap(ctx context.Context, o Options, src, dir string) error {
 	return nil
 }
 
-// cacheDir returns the directory for what is built, which may be long-lived.
-func cacheDir() (string, error) {
+// CacheDir returns, and makes, the directory for one kind of thing that takes
+// long to get. It is kept, and anybody may remove it.
+func CacheDir(kind string) (string, error) {
 	dir := os.Getenv(cacheEnv)
 	if dir == "" {
 		user, err := os.UserCacheDir()
@@ -115,9 +116,9 @@ func cacheDir() (string, error) {
 		}
 		dir = filepath.Join(user, "edgeagent")
 	}
-	dir = filepath.Join(dir, "rootfs")
+	dir = filepath.Join(dir, kind)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("making the cache of root file systems: %w", err)
+		return "", fmt.Errorf("making the cache: %w", err)
 	}
 	return dir, nil
 }

@@ -12,6 +12,9 @@ import (
 // keyring holds the keys of all Debian releases (package debian-archive-keyring).
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
+// Source returns the line of sources.list(5) for a release that Build uses.
+func Source(release string) (string, error) { return source("/etc/apt", release) }
+
 // source returns the line of sources.list(5) for a release: from the mirror
 // that this machine's apt gets its own Debian packages from.
 func source(aptDir, release string) (string, error) {
