@@ -1,14 +1,17 @@
 # The two commands for a newcomer are `make demo` and `make test`.
 
 GO      ?= go
-VERSION ?= 0.1.0
+# From the tag, or 0.1.0~dev and the commit; asked once, for the tree may change.
+ifndef VERSION
+VERSION := $(shell scripts/version.sh)
+endif
 # The time of the commit, not of the build: the same source gives the same bytes.
 BUILT   := $(shell git log -1 --format=%cI 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test lab bench build build-arm need-go need-root clean
+.PHONY: help demo test lab bench build build-arm deb lintian need-go need-root clean
 
 help:
 	@echo 'make demo       the whole story in a lab on this machine, under 90 s (needs root or sudo)'
@@ -17,6 +20,8 @@ help:
 	@echo 'make bench      Go benchmarks, and what is measured in the lab'
 	@echo 'make build      bin/edgeagent'
 	@echo 'make build-arm  dist/edgeagent-armv6, for every Raspberry Pi'
+	@echo 'make deb        dist/edgeagent_VERSION_{amd64,arm64,armhf}.deb; VERSION=1.2.3 names another'
+	@echo 'make lintian    the packages, and what Debian has to say about them'
 
 demo: need-root need-go
 	@scripts/setup.sh lab
@@ -45,6 +50,17 @@ build:
 build-arm:
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=6 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/edgeagent-armv6 ./cmd/edgeagent
 	@stat -c '%n: %s bytes' dist/edgeagent-armv6
+
+# ARCHES="amd64" builds one alone. debhelper packs what Go has built, so no cross
+# compiler is needed.
+ARCHES ?= amd64 arm64 armhf
+deb: need-go
+	@scripts/setup.sh deb
+	@GO=$(GO) scripts/deb.sh $(VERSION) $(BUILT) $(ARCHES)
+
+lintian: deb
+	@scripts/setup.sh lintian
+	@scripts/lintian.sh $(VERSION) $(ARCHES)
 
 # The lab's own programs are for this machine only; go decides whether they are
 # up to date.

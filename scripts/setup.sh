@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages that the lab and the tests need and that are
-# missing, and says which. Usage: scripts/setup.sh lab|test
+# missing, and says which. Usage: scripts/setup.sh lab|test|deb|lintian
 #
 # Services must not start for it: unbound, mosquitto and sshd on this machine's
 # own addresses are not what anybody asked for.
@@ -14,6 +14,8 @@ mosquitto_pub:mosquitto-clients dnsmasq:dnsmasq-base nft:nftables ip:iproute2 mo
 sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client"
 # The race detector needs a C compiler; some tests look at the lab from outside.
 test="$lab gcc:gcc gcc:libc6-dev dig:bind9-dnsutils"
+deb="dh:debhelper"
+lintian="$deb lintian:lintian"
 
 fail() {
 	echo "setup: $*" >&2
@@ -66,7 +68,9 @@ disable_services() {
 case ${1-} in
 lab) wanted=$lab ;;
 test) wanted=$test ;;
-*) fail "usage: scripts/setup.sh lab|test" ;;
+deb) wanted=$deb ;;
+lintian) wanted=$lintian ;;
+*) fail "usage: scripts/setup.sh lab|test|deb|lintian" ;;
 esac
 
 read -ra packages <<<"$(missing_packages "$wanted")"
