@@ -31,6 +31,13 @@ var texts = map[string]map[Reason]text{
 		ReasonTunUnavailable:   {"the kernel gives no tun device", "`modprobe tun`, check /dev/net/tun, and that the service has CAP_NET_ADMIN."},
 		ReasonBadConfig:        {"openvpn refuses its configuration file", "correct the .ovpn file at the line named above, then `edgeagent link restart`."},
 		ReasonInterfaceMissing: {"the link's network interface is missing", "check the modem or dongle: is it plugged in and powered? `ip link` must show it."},
+
+		ReasonSIMLocked:          {"the SIM is locked", "`sudo mmcli -i any --pin=PIN`, or put the PIN into the connection (`nmcli connection modify NAME gsm.pin PIN`)."},
+		ReasonSIMMissing:         {"the modem sees no usable SIM", "put the SIM in (contacts clean, right way round), then unplug the modem and plug it in again."},
+		ReasonRegistrationDenied: {"the mobile network does not admit this SIM", "check at the operator (SORACOM console) that the SIM is active, not suspended, not bound to another modem's IMEI, and allowed to roam."},
+		ReasonAPNRefused:         {"the mobile network refuses APN, user or password", "check them: `nmcli connection modify NAME gsm.apn soracom.io gsm.username sora gsm.password sora`."},
+		ReasonConnectionMissing:  {"NetworkManager has no connection of that name", "correct `links[].connection`, or create it: `nmcli connection add type gsm ifname '*' con-name NAME apn soracom.io user sora password sora`."},
+		ReasonUnitMissing:        {"systemd has no unit of that name", "correct `links[].unit`; `systemctl list-unit-files` shows the names."},
 	},
 	"dns": {
 		ReasonConnecting:    {"the VPC resolver is being asked", waitIt},

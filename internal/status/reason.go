@@ -39,6 +39,16 @@ const (
 	ReasonRecovering       Reason = "recovering"
 )
 
+// Reasons of a link that something else dials, which no reset can mend.
+const (
+	ReasonSIMLocked          Reason = "sim-locked"          // it wants a PIN or a PUK
+	ReasonSIMMissing         Reason = "sim-missing"         // or cannot be used
+	ReasonRegistrationDenied Reason = "registration-denied" // the network does not admit the SIM
+	ReasonAPNRefused         Reason = "apn-refused"         // APN, user or password are wrong
+	ReasonConnectionMissing  Reason = "connection-missing"  // NetworkManager has no connection of that name
+	ReasonUnitMissing        Reason = "unit-missing"        // systemd has no unit of that name
+)
+
 // Reasons of the dns stage.
 const (
 	ReasonReady        Reason = "ready"
