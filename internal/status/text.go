@@ -33,11 +33,11 @@ func Text(s Snapshot, o TextOptions) string {
 	for _, c := range s.Stages {
 		b.WriteString(line(c, s.Now, o))
 		for _, note := range c.Notes {
-			b.WriteString(wrapInto(strings.Repeat(" ", detailColumn), detailColumn+2, note, o.Width))
+			b.WriteString(Wrap(strings.Repeat(" ", detailColumn), detailColumn+2, note, o.Width))
 		}
 	}
 	if f := s.FixFirst; f != nil && f.Hint != "" {
-		b.WriteString(wrapInto("Next: ", 6, f.Hint, o.Width))
+		b.WriteString(Wrap("Next: ", 6, f.Hint, o.Width))
 		for _, command := range f.Commands {
 			b.WriteString("  " + command + "\n") // whole, to be copied
 		}
@@ -57,7 +57,7 @@ func verdict(s Snapshot, o TextOptions) string {
 		if s.Since.IsZero() {
 			text = fmt.Sprintf("%s: %s", word, Title(f.Stage, f.Reason))
 		}
-		return paint(wrapInto(head, 2, text, o.Width), len(head), word, s.State, o)
+		return paint(Wrap(head, 2, text, o.Width), len(head), word, s.State, o)
 	}
 	about := fmt.Sprintf("edgeagent %s, up %s", s.Version, Age(s.Now.Sub(s.Started)))
 	return paint(justify(head+word, about, o.Width), len(head), word, s.State, o)
@@ -70,10 +70,10 @@ func line(c Condition, now time.Time, o TextOptions) string {
 	head := fmt.Sprintf("%*s%-*s%-*s", stageColumn, "", stateColumn-stageColumn, c.Stage,
 		detailColumn-stateColumn, word)
 	if c.State == Waiting {
-		return paint(wrapInto(head, detailColumn, c.Detail, o.Width), stateColumn, word, c.State, o)
+		return paint(Wrap(head, detailColumn, c.Detail, o.Width), stateColumn, word, c.State, o)
 	}
 	age := Age(now.Sub(c.Since))
-	first, rest, _ := strings.Cut(wrapInto(head, detailColumn, c.Detail, o.Width-len(age)-2), "\n")
+	first, rest, _ := strings.Cut(Wrap(head, detailColumn, c.Detail, o.Width-len(age)-2), "\n")
 	return paint(justify(first, age, o.Width), stateColumn, word, c.State, o) + rest
 }
 
@@ -96,9 +96,9 @@ func justify(left, right string, width int) string {
 	return left + strings.Repeat(" ", max(2, width-len(left)-len(right))) + right + "\n"
 }
 
-// wrapInto writes text after head, further lines indented, no line over width
+// Wrap writes text after head, further lines indented, no line over width
 // unless a single word is.
-func wrapInto(head string, indent int, text string, width int) string {
+func Wrap(head string, indent int, text string, width int) string {
 	var b strings.Builder
 	b.WriteString(head)
 	column, first := len(head), true
