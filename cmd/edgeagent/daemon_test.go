@@ -17,17 +17,19 @@ import (
 	"edgeagent/internal/config"
 )
 
-// configText is a configuration of the named device that loads on any machine.
+// configText is a configuration of the named device; PKI stands for the directory
+// of the files that it names.
 func configText(thing string) string {
 	return "device: {thing: " + thing + ", region: ap-northeast-1}\n" +
-		"links: [{name: vpn, type: openvpn, config: /etc/passwd}]\n" +
+		"links: [{name: vpn, type: openvpn, config: PKI/client.ovpn}]\n" +
 		"endpoint: {host: a.iot.ap-northeast-1.amazonaws.com}\n" +
-		"mqtt: {ca: /etc/passwd, cert: /etc/passwd, key: /etc/passwd}\n"
+		"mqtt: {ca: PKI/ca.pem, cert: PKI/cert.pem, key: PKI/key.pem}\n"
 }
 
 // rig is a daemon whose agent notes what it is run with.
 type rig struct {
 	daemon daemon
+	pki    string // the directory of the files that the configuration names
 	log    bytes.Buffer
 	runs   chan agent.Options // receives when an agent starts
 	reload chan os.Signal
@@ -52,12 +54,17 @@ func newRig(t *testing.T) *rig {
 			}
 		},
 	}
+	r.pki = t.TempDir()
+	if err := writeFiles(r.pki); err != nil {
+		t.Fatal(err)
+	}
 	r.write(t, configText("gw-1"))
 	return r
 }
 
 func (r *rig) write(t *testing.T, text string) {
 	t.Helper()
+	text = strings.ReplaceAll(text, "PKI", r.pki)
 	if err := os.WriteFile(r.daemon.options.ConfigFile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

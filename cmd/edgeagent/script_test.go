@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 
 	"edgeagent/internal/agent"
 	"edgeagent/internal/control"
+	"edgeagent/internal/lab/pki"
 	"edgeagent/internal/status"
 )
 
@@ -47,7 +49,10 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TERM", "xterm")
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // or each command costs a second
-			return os.MkdirAll(filepath.Join(e.WorkDir, "run"), 0o755)
+			if err := os.MkdirAll(filepath.Join(e.WorkDir, "run"), 0o755); err != nil {
+				return err
+			}
+			return fillConfigs(e.WorkDir)
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {
@@ -61,6 +66,54 @@ func TestScripts(t *testing.T) {
 			"jsonpath": jsonPath,
 		},
 	})
+}
+
+// fillConfigs makes the files that configurations name, and writes their
+// directory wherever a configuration of the script has PKI.
+func fillConfigs(dir string) error {
+	pki := filepath.Join(dir, "pki")
+	if err := os.Mkdir(pki, 0o755); err != nil {
+		return err
+	}
+	if err := writeFiles(pki); err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, bytes.ReplaceAll(text, []byte("PKI"), []byte(pki)), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFiles makes what a device gets from AWS.
+func writeFiles(dir string) error {
+	ca, err := pki.NewCA("a CA")
+	if err != nil {
+		return err
+	}
+	device, err := ca.Client("gw-042")
+	if err != nil {
+		return err
+	}
+	inline := fmt.Sprintf("<ca>\n%s</ca>\n<cert>\n%s</cert>\n<key>\n%s</key>\n", ca.CertPEM(), device.CertPEM, device.KeyPEM)
+	for name, content := range map[string][]byte{
+		"ca.pem": ca.CertPEM(), "cert.pem": device.CertPEM, "key.pem": device.KeyPEM,
+		"client.ovpn": []byte("client\nremote vpn.example 443\n" + inline),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // patience bounds what a test waits for; it decides nothing.

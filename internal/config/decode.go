@@ -19,11 +19,12 @@ const maxValues = 10_000
 // It walks the tree itself, because yaml.v3's own decoder stops at an unknown
 // key, gives no line for a missing one, and takes yes for true or 010 for 8.
 type reader struct {
-	file   string
-	places map[string]place // by path, of each key and item that the file holds
-	broken []string         // paths whose value could not be read
-	faults Errors
-	values int // read so far
+	file             string
+	places           map[string]place // by path, of each key and item that the file holds
+	broken           []string         // paths whose value could not be read
+	faults, warnings Errors
+	retired          []retired
+	values           int // read so far
 }
 
 // place is where a key stands and what it holds.
@@ -60,6 +61,15 @@ func (r *reader) fault(path, problem, todo string) {
 	r.add(path, r.line(path), problem, accepts(path), todo)
 }
 
+// unfilled is fault for a value that is missing.
+func (r *reader) unfilled(path, problem, todo string) {
+	before := len(r.faults)
+	r.fault(path, problem, todo)
+	for i := range r.faults[before:] {
+		r.faults[before+i].Kind = Unfilled
+	}
+}
+
 // refuse is fault for the value at path: why says what is wrong with it.
 func (r *reader) refuse(path, why, todo string) {
 	found := "the default"
@@ -71,7 +81,7 @@ func (r *reader) refuse(path, why, todo string) {
 
 // add notes a fault as it is.
 func (r *reader) add(path string, line int, found, accepts, todo string) {
-	r.faults = append(r.faults, Fault{File: r.file, Line: line, Key: path, Message: message(found, accepts, todo)})
+	r.faults = append(r.faults, newFault(BadValue, r.file, line, path, found, accepts, todo))
 }
 
 // unreadable notes that the value at path is of no use.
@@ -116,8 +126,10 @@ func (r *reader) section(path string, n *yaml.Node, v reflect.Value) {
 	r.pairs(path, n, func(name string, n *yaml.Node) {
 		f, ok := lookup(v.Type(), name)
 		if !ok {
-			r.unknown(path, name, v.Type())
-			return
+			if name, ok = r.renamed(path, name, v.Type()); !ok {
+				return
+			}
+			f, _ = lookup(v.Type(), name)
 		}
 		r.value(join(path, name), n, f, v.Field(f.index))
 	})

@@ -31,8 +31,8 @@ func document(data []byte) (*yaml.Node, *Fault) {
 		return nil, syntaxFault(data, err)
 	}
 	if root == nil || isNull(root) {
-		return nil, &Fault{Line: 1, Message: message("the file holds no settings",
-			keysOf(configType), "begin with the shipped minimal.yaml")}
+		f := newFault(Unfilled, "", 1, "", "the file holds no settings", keysOf(configType), "begin with the shipped minimal.yaml")
+		return nil, &f
 	}
 	second, err := next(decoder)
 	switch {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -27,13 +28,48 @@ func filledIn() Config {
 	return c
 }
 
+// shipped returns a shipped file, with the values marked FILL IN.
 func shipped(t *testing.T, name string) []byte {
+	t.Helper()
+	text := string(asShipped(t, name))
+	for empty, value := range map[string]string{`thing: ""`: "gw-042", `region: ""`: "ap-northeast-1", `host: ""`: endpointHost} {
+		key, _, _ := strings.Cut(empty, `"`)
+		text = strings.Replace(text, empty, key+value, 1)
+	}
+	return []byte(text)
+}
+
+func asShipped(t *testing.T, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("../../configs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// The packaged file lacks exactly what it marks, and is told apart from a faulty
+// one by that alone.
+func TestPackagedFileIsUnfilled(t *testing.T) {
+	data := asShipped(t, "edgeagent.yaml")
+	_, err := Parse("edgeagent.yaml", data)
+	var faults Errors
+	if !errors.As(err, &faults) || !faults.Incomplete() {
+		t.Fatalf("got %v", err)
+	}
+	lines := strings.Split(string(data), "\n")
+	for _, f := range faults {
+		at := lines[f.Line-1]
+		if f.Kind != Unfilled || !strings.Contains(at, `""`) || !strings.Contains(at+lines[f.Line-3], "FILL IN") {
+			t.Errorf("%v: line %q", f, at)
+		}
+	}
+	if marks := strings.Count(string(data), "FILL IN: "); marks != len(faults) {
+		t.Errorf("%d marks, %d faults: %v", marks, len(faults), faults)
+	}
+	if _, err := Parse("edgeagent.yaml", []byte(string(data)+"nolog: {}\n")); err == nil || err.(Errors).Incomplete() {
+		t.Errorf("with a fault beside what is missing: %v", err)
+	}
 }
 
 func TestShippedFiles(t *testing.T) {

@@ -42,9 +42,9 @@ func (r *reader) required(path, value, todo string) bool {
 	case value != "":
 		return true
 	case r.given(path):
-		r.fault(path, "empty", todo)
+		r.unfilled(path, "empty", todo)
 	default:
-		r.fault(path, "missing", todo)
+		r.unfilled(path, "missing", todo)
 	}
 	return false
 }

@@ -25,7 +25,7 @@ var (
 // links checks each link, and that no two of them need the same thing.
 func (r *reader) links(links []Link) {
 	if len(links) == 0 {
-		r.fault("links", "missing", "add one: see the shipped minimal.yaml and canal.yaml")
+		r.unfilled("links", "missing", "add one: see the shipped minimal.yaml and canal.yaml")
 	}
 	names, files, devices := map[string]string{}, map[string]string{}, map[string]string{}
 	for i, l := range links {
@@ -114,7 +114,7 @@ func (r *reader) openvpn(at string, l Link) {
 // dialled checks a link that another program dials.
 func (r *reader) dialled(at string, l Link) {
 	if len(l.Interface) == 0 {
-		r.fault(at+".interface", "missing", "add the device that the other program brings up")
+		r.unfilled(at+".interface", "missing", "add the device that the other program brings up")
 	}
 	for i, name := range l.Interface {
 		switch path := r.item(at+".interface", i); {
