@@ -24,15 +24,17 @@ var mayImport = map[string][]string{
 	"internal/resolver":   {"internal/config", "internal/status", "internal/clock"},
 	"internal/mqtt":       {"internal/config", "internal/status", "internal/clock"},
 	"internal/tunnel":     {"internal/config", "internal/status", "internal/clock"},
+	"internal/modem":      {"internal/config", "internal/status", "internal/clock"},
 	"internal/agent": {
 		"internal/config", "internal/status", "internal/clock", "internal/control",
-		"internal/vpn", "internal/resolver", "internal/mqtt", "internal/tunnel",
+		"internal/vpn", "internal/resolver", "internal/mqtt", "internal/tunnel", "internal/modem",
 	},
 	"scripts/testreport": {},
-	// The daemon's commands, the root helper (resolver) and the built-in proxy.
+	// The daemon's commands, the root helpers (resolver, modem) and the built-in proxy.
 	"cmd/edgeagent": {
 		"internal/config", "internal/status", "internal/control", "internal/agent",
 		"internal/resolver", "internal/localproxy",
+		"internal/modem",
 	},
 }
 

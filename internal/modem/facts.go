@@ -1,0 +1,61 @@
+package modem
+
+import (
+	"context"
+
+	"edgeagent/internal/status"
+)
+
+// Facts are published with the link's own: modem, modem_state, sim, operator,
+// technology, signal_percent and connection_state. Nil if nobody knows anything.
+func (r *Rescue) Facts(ctx context.Context) status.Facts {
+	f := status.Facts{}
+	if m, err := r.own(ctx); err == nil {
+		f = m.facts()
+	}
+	if state := r.connectionState(ctx); state != "" {
+		f["connection_state"] = state
+	}
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+// facts leaves out what the modem does not know.
+func (m modem) facts() status.Facts {
+	f := status.Facts{"modem": m.title(), "modem_state": stateWord(m.state), "sim": m.simWord()}
+	if m.operator != "" {
+		f["operator"] = m.operator
+	}
+	if t := technologyWord(m.technologies); t != "" {
+		f["technology"] = t
+	}
+	if m.signalKnown && m.state >= mmRegistered {
+		f["signal_percent"] = int(m.signal)
+	}
+	return f
+}
+
+// activeStates words NMActiveConnectionState.
+var activeStates = [...]string{"unknown", "activating", "activated", "deactivating", "deactivated"}
+
+// connectionState is how far NetworkManager is with the connection; empty: the
+// link has none, or NetworkManager is not there.
+func (r *Rescue) connectionState(ctx context.Context) string {
+	if r.link.Connection == "" {
+		return ""
+	}
+	p, err := r.nm.find(ctx, r.link.Connection)
+	if err != nil {
+		return ""
+	}
+	a, ok, err := r.nm.active(ctx, p)
+	switch {
+	case err != nil || ok && int(a.state) >= len(activeStates):
+		return ""
+	case !ok:
+		return "deactivated"
+	}
+	return activeStates[a.state]
+}

@@ -1,0 +1,61 @@
+package modem
+
+import (
+	"context"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// Watch calls changed after each burst of news from ModemManager or
+// NetworkManager's connections, and when either comes or goes, until ctx ends. It
+// outlives restarts of the bus, and does not poll while the bus is there.
+func (r *Rescue) Watch(ctx context.Context, changed func()) {
+	pause := redialMin
+	for ctx.Err() == nil {
+		signals, stop, err := r.news(ctx)
+		if err == nil {
+			pause = redialMin
+			changed()
+			r.relay(ctx, signals, changed)
+			stop()
+			if ctx.Err() == nil {
+				changed() // the bus went away, and what was known with it
+			}
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+		}
+		pause = min(2*pause, redialMax)
+	}
+}
+
+// news are all signals that can change what Facts and Permanent say.
+func (r *Rescue) news(ctx context.Context) (<-chan *dbus.Signal, func(), error) {
+	return r.bus.subscribe(ctx,
+		[]dbus.MatchOption{dbus.WithMatchSender(mmService), dbus.WithMatchPathNamespace(mmPath)},
+		[]dbus.MatchOption{dbus.WithMatchSender(nmService), dbus.WithMatchInterface(nmActive), dbus.WithMatchMember("StateChanged")},
+		[]dbus.MatchOption{dbus.WithMatchSender(nmService), dbus.WithMatchPathNamespace(nmPath + "/Settings")},
+		[]dbus.MatchOption{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, mmService)},
+		[]dbus.MatchOption{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, nmService)},
+	)
+}
+
+// relay passes news on until the connection or ctx ends.
+func (r *Rescue) relay(ctx context.Context, signals <-chan *dbus.Signal, changed func()) {
+	for {
+		select {
+		case _, ok := <-signals:
+			if !ok {
+				return
+			}
+			drain(ctx, signals)
+			changed()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
