@@ -31,6 +31,12 @@ var texts = map[string]map[Reason]text{
 		ReasonTunUnavailable:   {"the kernel gives no tun device", "`modprobe tun`, check /dev/net/tun, and that the service has CAP_NET_ADMIN."},
 		ReasonBadConfig:        {"openvpn refuses its configuration file", "correct the .ovpn file at the line named above, then `edgeagent link restart`."},
 		ReasonInterfaceMissing: {"the link's network interface is missing", "check the modem or dongle: is it plugged in and powered? `ip link` must show it."},
+		ReasonNoCarrier:        {"the link's network interface has no carrier", "check cable, antenna and SIM of the modem or router, and the program that dials it (`nmcli device`, `systemctl status`)."},
+		ReasonNoAddress:        {"the link's network interface has no address", "check APN, user and password of the connection, and that the SIM is active; `ip addr` must show an IPv4 address."},
+		ReasonNoRoute:          {"another program routes the VPC's addresses elsewhere", "find what sets that route or rule: `ip route get ADDRESS`, `ip rule`."},
+		ReasonVPCSilent:        {"the carrier's network answers, but nothing in the VPC does", "check the SIM group's Virtual Private Gateway (Canal), VPC peering, route tables and the resolver's security group; the modem is fine."},
+		ReasonStandby:          {"the link stands by", waitIt},
+		ReasonFailover:         {"the preferred link is down, another one carries the path", "look at the preferred link: `edgeagent link list` says what is wrong with it."},
 
 		ReasonSIMLocked:          {"the SIM is locked", "`sudo mmcli -i any --pin=PIN`, or put the PIN into the connection (`nmcli connection modify NAME gsm.pin PIN`)."},
 		ReasonSIMMissing:         {"the modem sees no usable SIM", "put the SIM in (contacts clean, right way round), then unplug the modem and plug it in again."},

@@ -36,6 +36,10 @@ const (
 	ReasonTunUnavailable   Reason = "tun-unavailable"    // the kernel gives no tun device
 	ReasonBadConfig        Reason = "bad-config"         // openvpn refuses its configuration file
 	ReasonInterfaceMissing Reason = "interface-missing"
+	ReasonNoCarrier        Reason = "no-carrier" // the device is there, but set down or without a carrier
+	ReasonVPCSilent        Reason = "vpc-silent" // the carrier's network answers, the VPC does not
+	ReasonStandby          Reason = "standby"    // another link carries the path; this one is ready or not needed
+	ReasonFailover         Reason = "failover"   // a link further down the list carries the path, or is about to
 	ReasonRecovering       Reason = "recovering"
 )
 
@@ -63,8 +67,8 @@ const (
 	ReasonPrivate   Reason = "private"
 	ReasonPublic    Reason = "public"
 	ReasonNoRoute   Reason = "no-route"
-	ReasonNoAddress Reason = "no-address"
-	ReasonLeak      Reason = "leak" // other programs on the device get a different answer
+	ReasonNoAddress Reason = "no-address" // of a link: its device has none; of the endpoint: its name has none
+	ReasonLeak      Reason = "leak"       // other programs on the device get a different answer
 )
 
 // Reasons of the broker stage.
