@@ -29,6 +29,7 @@ func newRootCommand(run agentFunc) *cobra.Command {
 	},
 		newRunCommand(run),
 		newStatusCommand(),
+		newCheckCommand(),
 		newConfigCommand(),
 		newLinkCommand(),
 		newTunnelCommand(),

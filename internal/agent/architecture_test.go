@@ -18,22 +18,27 @@ var mayImport = map[string][]string{
 	"internal/config":     {"internal/ovpn"},
 	"internal/status":     {},
 	"internal/clock":      {},
+	"internal/handover":   {},
 	"internal/localproxy": {},
-	"internal/control":    {"internal/status"},
-	"internal/vpn":        {"internal/config", "internal/status", "internal/clock", "internal/ovpn"},
+	"internal/control":    {"internal/status", "internal/handover"},
+	"internal/vpn":        {"internal/config", "internal/handover", "internal/status", "internal/clock", "internal/ovpn"},
 	"internal/resolver":   {"internal/config", "internal/status", "internal/clock"},
 	"internal/mqtt":       {"internal/config", "internal/status", "internal/clock"},
-	"internal/tunnel":     {"internal/config", "internal/status", "internal/clock"},
+	"internal/tunnel":     {"internal/config", "internal/handover", "internal/status", "internal/clock"},
 	"internal/modem":      {"internal/config", "internal/status", "internal/clock"},
 	"internal/agent": {
-		"internal/config", "internal/status", "internal/clock", "internal/control",
+		"internal/config", "internal/handover", "internal/status", "internal/clock", "internal/control",
 		"internal/vpn", "internal/resolver", "internal/mqtt", "internal/tunnel", "internal/modem",
+	},
+	// It looks at what each stage works with, in the stages' own words.
+	"internal/check": {
+		"internal/config", "internal/status", "internal/clock", "internal/vpn", "internal/resolver", "internal/mqtt",
 	},
 	"scripts/testreport": {},
 	// The daemon's commands, the root helpers (resolver, modem) and the built-in proxy.
 	"cmd/edgeagent": {
-		"internal/config", "internal/status", "internal/control", "internal/agent",
-		"internal/resolver", "internal/localproxy",
+		"internal/config", "internal/handover", "internal/status", "internal/control", "internal/agent",
+		"internal/resolver", "internal/localproxy", "internal/check",
 		"internal/modem",
 	},
 }

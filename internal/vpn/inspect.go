@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"crypto/x509"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,6 +15,8 @@ type Inspection struct {
 	Faults []string // FILE:LINE: what cannot work under the agent
 	Left   []string // options that are left out, because the agent does their work
 	Door   Door     // of the server that is tried first
+	// Certificate is the client's, nil if it could not be read.
+	Certificate *x509.Certificate
 }
 
 // Door is where a VPN server takes connections.
@@ -38,9 +41,11 @@ func Inspect(l config.Link) (Inspection, error) {
 	for _, f := range p.faults {
 		in.Faults = append(in.Faults, fmt.Sprintf("%s:%d: %s", p.file, f.number, f.text))
 	}
-	if _, fault := p.findIdentity(l); fault != nil {
+	id, fault := p.findIdentity(l)
+	if fault != nil {
 		in.Faults = append(in.Faults, fault.text)
 	}
+	in.Certificate = id.leaf
 	for _, d := range p.dropped {
 		in.Left = append(in.Left, fmt.Sprintf("%s (line %d)", d.text, d.number))
 	}
