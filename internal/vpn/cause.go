@@ -51,7 +51,7 @@ func (c cause) climbs() bool {
 		return false
 	}
 	switch c.reason {
-	case status.ReasonNoUplink, status.ReasonNoName, status.ReasonProcessExited, status.ReasonTunUnavailable:
+	case status.ReasonNoUplink, status.ReasonNoName, status.ReasonProcessExited, status.ReasonTunUnavailable, status.ReasonVPCSilent:
 		return false
 	}
 	return true

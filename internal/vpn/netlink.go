@@ -97,6 +97,7 @@ func mainRoutes() ([]netlink.Route, error) {
 func newDevice(a *netlink.LinkAttrs, addrs []netlink.Addr) device {
 	d := device{
 		name: a.Name, index: a.Index, mtu: a.MTU,
+		set: a.RawFlags&unix.IFF_UP != 0,
 		// A tun device's operational state is unknown: RUNNING is what it has.
 		up:       a.RawFlags&unix.IFF_UP != 0 && a.RawFlags&unix.IFF_RUNNING != 0,
 		loopback: a.RawFlags&unix.IFF_LOOPBACK != 0,
@@ -118,7 +119,7 @@ func prefix(n *net.IPNet) netip.Prefix {
 
 // newRoutes turns a netlink route into one for each of its next hops.
 func newRoutes(r netlink.Route) []route {
-	one := route{metric: r.Priority, protocol: int(r.Protocol), index: r.LinkIndex}
+	one := route{metric: r.Priority, protocol: int(r.Protocol), index: r.LinkIndex, unreachable: r.Type == unix.RTN_UNREACHABLE}
 	if r.Dst != nil {
 		one.dst = prefix(r.Dst)
 	} else if r.Family == netlink.FAMILY_V6 {
@@ -160,7 +161,7 @@ func (linux) Change(remove, add []route) error {
 		// A host route is needed whatever stood in its place; a range of
 		// somebody else is not replaced.
 		set := netlink.RouteAdd
-		if r.dst.IsSingleIP() {
+		if r.dst.IsSingleIP() && !r.unreachable {
 			set = netlink.RouteReplace
 		}
 		if err := set(r.netlink()); err != nil {
@@ -178,9 +179,12 @@ func (r route) netlink() *netlink.Route {
 		Protocol:  netlink.RouteProtocol(r.protocol),
 		Priority:  r.metric,
 	}
-	if r.gateway.IsValid() {
+	switch {
+	case r.unreachable:
+		n.Type = unix.RTN_UNREACHABLE
+	case r.gateway.IsValid():
 		n.Gw = r.gateway.AsSlice()
-	} else if r.dst.Addr().Is4() {
+	case r.dst.Addr().Is4():
 		n.Scope = netlink.SCOPE_LINK
 	}
 	return n

@@ -182,17 +182,22 @@ func (o *OpenVPN) Restart(ctx context.Context) error {
 }
 
 // ask hands a request to the run, if there is one, and waits for its answer.
-// The end of the run is an answer as well: nobody waits for ever.
 func (o *OpenVPN) ask(ctx context.Context, r request) error {
 	o.mu.Lock()
 	live := o.live
 	o.mu.Unlock()
+	return hand(ctx, live, o.requests, r)
+}
+
+// hand gives r to the run that lives until live is closed; nil: none does. The
+// end of the run is an answer as well: nobody waits for ever.
+func hand(ctx context.Context, live <-chan struct{}, requests chan<- request, r request) error {
 	if live == nil {
 		return ErrDown
 	}
 	r.done = make(chan error, 1)
 	select {
-	case o.requests <- r:
+	case requests <- r:
 	case <-live:
 		return ErrDown
 	case <-ctx.Done():

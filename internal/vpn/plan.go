@@ -99,18 +99,15 @@ func covered(host netip.Addr, routes []route, networks []netip.Prefix) bool {
 }
 
 // difference returns what is to be removed from have and added to it to get
-// want. The kernel's metric for IPv6 (1024 for an unset one) is no difference.
+// want.
 func difference(have, want []route) (remove, add []route) {
-	same := func(a, b route) bool {
-		return a.dst == b.dst && a.index == b.index && a.gateway == b.gateway
-	}
 	for _, r := range have {
-		if !slices.ContainsFunc(want, func(w route) bool { return same(r, w) }) {
+		if !slices.ContainsFunc(want, r.same) {
 			remove = append(remove, r)
 		}
 	}
 	for _, r := range want {
-		if !slices.ContainsFunc(have, func(h route) bool { return same(r, h) }) {
+		if !slices.ContainsFunc(have, r.same) {
 			add = append(add, r)
 		}
 	}

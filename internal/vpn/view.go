@@ -34,7 +34,8 @@ type device struct {
 	name      string
 	index     int
 	mtu       int
-	up        bool // set up, and with a carrier
+	set       bool // set up by an administrator or program
+	up        bool // and with a carrier
 	loopback  bool
 	addresses []netip.Prefix
 }
@@ -46,6 +47,8 @@ type route struct {
 	gateway  netip.Addr   // invalid: the destination is on the link
 	metric   int
 	protocol int
+	// unreachable makes the kernel refuse what it leads to, instead of sending it.
+	unreachable bool
 }
 
 // hop is how packets leave this device for the VPN server.

@@ -1,0 +1,127 @@
+package vpn
+
+import (
+	"time"
+
+	"edgeagent/internal/config"
+)
+
+// patientFor is how long a metered path in doubt is asked every
+// suspect_interval; after that only each patientProbe.
+const (
+	patientFor   = 10 * time.Minute
+	patientProbe = time.Minute
+)
+
+// pulse decides when a dialled link is probed and what the answers mean. Unlike
+// an OpenVPN server's pings nothing comes in by itself: the probe, and traffic
+// of the broker's session, are all there is. It keeps no clock.
+type pulse struct {
+	probe   config.Probe
+	metered bool
+	hasty   bool // somebody else can take over
+
+	proven    bool
+	failures  int       // probes in a row that nobody answered
+	successes int       // probes in a row that were answered, while not proven
+	failing   time.Time // when the first of the failures began
+	next      time.Time // of the next probe; zero: none, or one is under way
+}
+
+// start begins anew: nothing is known of this path.
+func (p *pulse) start(now time.Time) {
+	*p = pulse{probe: p.probe, metered: p.metered, hasty: p.hasty, next: now}
+}
+
+// stop ends it: there is nothing to probe.
+func (p *pulse) stop() {
+	*p = pulse{probe: p.probe, metered: p.metered, hasty: p.hasty}
+}
+
+// hurry brings the next probe forward, if none is under way.
+func (p *pulse) hurry(now time.Time) {
+	if !p.next.IsZero() && p.next.After(now) {
+		p.next = now
+	}
+}
+
+// begin notes that a probe was started and returns the time it may take: the
+// question over UDP, then over TCP, unless others wait for the verdict.
+func (p *pulse) begin(now time.Time) time.Duration {
+	p.next = time.Time{}
+	if p.failures == 0 {
+		p.failing = now
+	}
+	if p.hasty && p.failures > 0 {
+		return p.probe.Timeout
+	}
+	return p.probe.Timeout + tcpPart
+}
+
+// skip reports whether traffic that came in at alive makes the probe that is
+// due unnecessary, and puts it off.
+func (p *pulse) skip(now, alive time.Time) bool {
+	next := alive.Add(p.interval())
+	if !p.proven || p.failures > 0 || !next.After(now) {
+		return false
+	}
+	p.next = next
+	return true
+}
+
+// answered takes in a probe's success.
+func (p *pulse) answered(now time.Time) {
+	p.failures = 0
+	p.successes++
+	if p.successes >= p.probe.UpAfter {
+		p.proven = true
+	}
+	p.next = now.Add(p.interval())
+	if !p.proven {
+		p.next = now.Add(probeSpacing)
+	}
+}
+
+// failed takes in that nobody answered a probe that began at began. Traffic
+// that has come in since the first failure says that it is not the path that is
+// silent, but the resolver.
+func (p *pulse) failed(now, began, alive time.Time) {
+	p.failures++
+	p.successes = 0
+	p.next = now.Add(p.pause(now))
+	if p.hasty && p.proven || !p.proven && p.failures < firstProbes {
+		p.next = later(now, began.Add(probeSpacing))
+	}
+	carries := alive.After(p.failing) && now.Sub(alive) < meteredProbe
+	if p.failures >= p.probe.DownAfter && !carries {
+		p.proven = false
+	}
+}
+
+// pause is between two probes in doubt.
+func (p *pulse) pause(now time.Time) time.Duration {
+	if p.metered && now.Sub(p.failing) >= patientFor {
+		return max(p.probe.SuspectInterval, patientProbe)
+	}
+	return p.probe.SuspectInterval
+}
+
+// dead reports whether down_after probes have found nobody.
+func (p *pulse) dead() bool { return !p.proven && p.failures >= p.probe.DownAfter }
+
+// silent returns since when nobody answers although the path carries traffic;
+// zero if that is not so.
+func (p *pulse) silent() time.Time {
+	if p.proven && p.failures >= p.probe.DownAfter {
+		return p.failing
+	}
+	return time.Time{}
+}
+
+// interval is the pace of probes that find nothing wrong.
+func (p *pulse) interval() time.Duration {
+	if p.metered {
+		return max(meteredProbe, p.probe.Interval)
+	}
+	return p.probe.Interval
+}
