@@ -11,12 +11,13 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test lab bench build build-arm deb lintian need-go need-root clean
+.PHONY: help demo test lab bench build build-arm deb lintian test-os need-go need-root clean
 
 help:
 	@echo 'make demo       the whole story in a lab on this machine, under 90 s (needs root or sudo)'
 	@echo 'make test       gofmt, vet, staticcheck, all tests with the race detector, system tests in the lab'
 	@echo 'make lab        bring the lab up and keep it; bin/labctl shell enters it'
+	@echo 'make test-os    the package on Debian 12 and 13, booted in the lab; RUN=regexp picks tests'
 	@echo 'make bench      Go benchmarks, and what is measured in the lab'
 	@echo 'make build      bin/edgeagent'
 	@echo 'make build-arm  dist/edgeagent-armv6, for every Raspberry Pi'
@@ -31,6 +32,11 @@ demo: need-root need-go
 test: need-go
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+RUN ?= .
+test-os: need-root need-go
+	@scripts/setup.sh os
+	@GO=$(GO) VERSION=$(VERSION) scripts/test-os.sh '$(RUN)'
 
 lab: need-root need-go
 	@scripts/setup.sh lab

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages that the lab and the tests need and that are
-# missing, and says which. Usage: scripts/setup.sh lab|test|deb|lintian
+# missing, and says which. Usage: scripts/setup.sh lab|test|deb|lintian|os
 #
 # Services must not start for it: unbound, mosquitto and sshd on this machine's
 # own addresses are not what anybody asked for.
@@ -16,6 +16,8 @@ sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client"
 test="$lab gcc:gcc gcc:libc6-dev dig:bind9-dnsutils"
 deb="dh:debhelper"
 lintian="$deb lintian:lintian"
+# Booted systems: their root file systems, their disks, and what starts them.
+os="$lab $deb mmdebstrap:mmdebstrap systemd-nspawn:systemd-container nsenter:util-linux mkfs.ext4:e2fsprogs"
 
 fail() {
 	echo "setup: $*" >&2
@@ -70,7 +72,8 @@ lab) wanted=$lab ;;
 test) wanted=$test ;;
 deb) wanted=$deb ;;
 lintian) wanted=$lintian ;;
-*) fail "usage: scripts/setup.sh lab|test|deb|lintian" ;;
+os) wanted=$os ;;
+*) fail "usage: scripts/setup.sh lab|test|deb|lintian|os" ;;
 esac
 
 read -ra packages <<<"$(missing_packages "$wanted")"

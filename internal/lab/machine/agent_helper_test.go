@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,9 @@ func configured(t *testing.T, s system, keys map[string]string) *Machine {
 func needsDeb(t *testing.T) string {
 	t.Helper()
 	needsMachine(t)
-	deb, err := Deb("amd64")
+	arch, err := exec.Command("dpkg", "--print-architecture").Output()
+	must(t, err)
+	deb, err := Deb(strings.TrimSpace(string(arch)))
 	must(t, err)
 	return deb
 }

@@ -94,6 +94,11 @@ func logs(t *testing.T, m *Machine) {
 	t.Logf("journal (%v):\n%s", err, lastLines(journal, 80))
 }
 
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
 func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")

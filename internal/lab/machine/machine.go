@@ -81,11 +81,13 @@ func Boot(ctx context.Context, l *lab.Lab, o Options) (*Machine, error) {
 	return m, nil
 }
 
-// settle writes what makes the system this device: its name and its DNS.
+// settle writes what makes the system this device: its name and its DNS, and
+// what udev does on a real one, which containers lack.
 func (m *Machine) settle(ctx context.Context) error {
 	files := map[string]string{
-		"/etc/hostname": lab.Thing + "\n",
-		"/etc/hosts":    "127.0.0.1 localhost\n127.0.1.1 " + lab.Thing + "\n",
+		"/etc/tmpfiles.d/udev.conf": "z /dev/net/tun 0666 root root\n",
+		"/etc/hostname":             lab.Thing + "\n",
+		"/etc/hosts":                "127.0.0.1 localhost\n127.0.1.1 " + lab.Thing + "\n",
 	}
 	switch info, err := os.Lstat(filepath.Join(m.opts.Root, "etc/resolv.conf")); {
 	case m.opts.ResolvConf != "" && m.opts.ResolvConf != "-":
