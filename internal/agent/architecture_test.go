@@ -20,6 +20,8 @@ var mayImport = map[string][]string{
 	"internal/clock":      {},
 	"internal/handover":   {},
 	"internal/localproxy": {},
+	"internal/history":    {"internal/status"},
+	"internal/metrics":    {"internal/status"},
 	"internal/control":    {"internal/status", "internal/handover"},
 	"internal/vpn":        {"internal/config", "internal/handover", "internal/status", "internal/clock", "internal/ovpn"},
 	"internal/resolver":   {"internal/config", "internal/status", "internal/clock"},
