@@ -112,13 +112,21 @@ func (r *rig) mock(service string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// log is what the bus and the mocks have written: every question asked of a mock.
+func (r *rig) log() string {
+	text, err := os.ReadFile(filepath.Join(r.dir, "log"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // eventually waits for the state of another process.
 func (r *rig) eventually(what string, ok func() bool) {
 	r.t.Helper()
 	for end := time.Now().Add(patience); !ok(); {
 		if time.Now().After(end) {
-			log, _ := os.ReadFile(filepath.Join(r.dir, "log"))
-			r.t.Fatalf("no %s\n%s", what, log)
+			r.t.Fatalf("no %s\n%s", what, r.log())
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
