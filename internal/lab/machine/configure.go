@@ -46,16 +46,24 @@ func (m *Machine) Configure(ctx context.Context, keys map[string]string) error {
 	if err != nil {
 		return err
 	}
-	filled := map[string]string{
-		"device.thing": lab.Thing, "device.region": lab.Region, "endpoint.host": lab.EndpointHost,
-	}
-	maps.Copy(filled, keys)
-	for _, key := range slices.Sorted(maps.Keys(filled)) {
-		if text, err = setKey(text, key, filled[key]); err != nil {
-			return err
-		}
+	if text, err = FillIn(text, keys); err != nil {
+		return err
 	}
 	return m.WriteFile(ctx, ConfigFile, text)
+}
+
+// FillIn fills in the text of the shipped conffile as Configure does.
+func FillIn(text string, keys map[string]string) (filled string, err error) {
+	all := map[string]string{
+		"device.thing": lab.Thing, "device.region": lab.Region, "endpoint.host": lab.EndpointHost,
+	}
+	maps.Copy(all, keys)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if text, err = setKey(text, key, all[key]); err != nil {
+			return "", err
+		}
+	}
+	return text, nil
 }
 
 // setKey changes the value of a key that the file has, and nothing else of it.
