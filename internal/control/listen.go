@@ -31,7 +31,7 @@ const dialTimeout = time.Second
 // apart that start at the same moment; a socket that a killed daemon left behind
 // is replaced. The error wraps ErrRunning if a daemon is alive. Close the
 // listener to give up both.
-func Listen(path string) (net.Listener, error) {
+func Listen(path string) (*Listener, error) {
 	if len(path) > maxPathBytes {
 		return nil, fmt.Errorf("listening on %s: the path has %d bytes, the kernel takes at most %d", path, len(path), maxPathBytes)
 	}
@@ -48,18 +48,18 @@ func Listen(path string) (net.Listener, error) {
 		lock.Close()
 		return nil, err
 	}
-	return &lockedListener{l, lock}, nil
+	return &Listener{l, lock}, nil
 }
 
-// lockedListener holds the lock for as long as it listens.
-type lockedListener struct {
+// Listener is the control socket. It holds the lock for as long as it listens.
+type Listener struct {
 	*net.UnixListener
 	lock *os.File
 }
 
 // Close removes the socket before it lets go of the lock, so that it cannot
 // remove the socket of the next daemon.
-func (l *lockedListener) Close() error {
+func (l *Listener) Close() error {
 	return errors.Join(l.UnixListener.Close(), l.lock.Close())
 }
 

@@ -17,6 +17,7 @@ type Board struct {
 	stages  map[string]*Condition
 	state   State     // of the whole
 	since   time.Time // of the state of the whole
+	warning string
 	changed chan struct{}
 }
 
@@ -62,6 +63,19 @@ func (b *Board) Set(stage string, u Update) {
 		return
 	}
 	b.updateWhole()
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// Warn publishes what is wrong with the daemon itself rather than with a stage: a
+// configuration or program that it has refused. "" withdraws it.
+func (b *Board) Warn(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.warning == text {
+		return
+	}
+	b.warning = text
 	close(b.changed)
 	b.changed = make(chan struct{})
 }

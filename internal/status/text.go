@@ -36,6 +36,9 @@ func Text(s Snapshot, o TextOptions) string {
 			b.WriteString(Wrap(strings.Repeat(" ", detailColumn), detailColumn+2, note, o.Width))
 		}
 	}
+	if s.Warning != "" {
+		b.WriteString(Wrap("Note: ", 6, s.Warning, o.Width))
+	}
 	if f := s.FixFirst; f != nil && f.Hint != "" {
 		b.WriteString(Wrap("Next: ", 6, f.Hint, o.Width))
 		for _, command := range f.Commands {

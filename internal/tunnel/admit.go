@@ -52,6 +52,11 @@ func (m *Manager) refuse(f *fault) {
 // admit opens a tunnel for n, if n is new and there is room.
 func (m *Manager) admit(ctx context.Context, n notification) {
 	m.mu.Lock()
+	if m.leaving {
+		m.unopened = append(m.unopened, n)
+		m.mu.Unlock()
+		return
+	}
 	if m.seen.has(n.token) {
 		m.mu.Unlock()
 		m.o.Log.Debug("tunnel notification repeated", "services", n.services)
@@ -96,26 +101,38 @@ func (m *Manager) rivals(n notification) (others int, pending []*session) {
 // ends a rotated tunnel at its own time. Called with m.mu held.
 func (m *Manager) newSession(ctx context.Context, n notification) *session {
 	now := time.Now()
-	ctx, end := context.WithCancelCause(ctx)
-	ctx, stop := context.WithDeadlineCause(ctx, now.Add(m.o.Tunnel.MaxLifetime), errLifetime)
 	s := &session{
 		notification: n,
 		creds:        credentials{access: n.token, client: randomHex(32)},
-		end:          end,
-		done:         make(chan struct{}),
+		terms:        terms(m.o, n),
+		began:        now,
 		shown: Tunnel{
 			ID: m.newID(), Services: n.services, Since: now.UTC().Truncate(time.Second),
 			State: StateConnecting, Detail: "looking up " + m.locator.host,
 		},
 	}
+	m.run(ctx, s)
+	return s
+}
+
+// run carries s, which is on the list from now on, until it is over or left.
+// Called with m.mu held.
+func (m *Manager) run(ctx context.Context, s *session) {
+	ctx, end := context.WithCancelCause(ctx)
+	ctx, stop := context.WithDeadlineCause(ctx, s.began.Add(m.o.Tunnel.MaxLifetime), errLifetime)
+	s.end, s.done = end, make(chan struct{})
 	m.sessions = append(m.sessions, s)
 	m.running.Go(func() {
 		defer close(s.done)
 		defer end(nil)
 		defer stop()
-		m.finish(s, m.carry(ctx, s), time.Since(now))
+		e := m.carry(ctx, s)
+		if e.left {
+			m.leave(s)
+			return
+		}
+		m.finish(s, e, time.Since(s.began))
 	})
-	return s
 }
 
 // newID returns an id short enough to type. Called with m.mu held.

@@ -2,12 +2,10 @@ package tunnel
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
 
-	"edgeagent/internal/config"
 	"edgeagent/internal/status"
 )
 
@@ -18,18 +16,18 @@ import (
 func (m *Manager) carry(ctx context.Context, s *session) ending {
 	pause, before := firstRestartPause, ""
 	for restarts := 0; ; restarts++ {
-		if err := missingProgram(m.o.Tunnel); err != nil {
-			return ending{why: err.Error(), fault: failure(status.ReasonProxyMissing, "%v", err)}
-		}
-		p, f := m.locator.find(ctx)
+		cmd, f := m.prepare(ctx, s, before)
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil && cmd.heir == nil: // one that runs is to be ended, or left
 			return asked(ctx)
 		case f != nil:
 			return ending{why: f.detail, fault: f}
 		}
-		e := m.runProxy(ctx, s, p, before)
-		if ctx.Err() != nil {
+		e := m.runProxy(ctx, s, cmd)
+		switch {
+		case context.Cause(ctx) == errLeft && !e.again:
+			return e // left, or it ended by itself just then
+		case ctx.Err() != nil:
 			return asked(ctx)
 		}
 		if !e.again || restarts == maxRestarts {
@@ -48,22 +46,40 @@ func (m *Manager) carry(ctx context.Context, s *session) ending {
 // that is not of this package came down the chain.
 func asked(ctx context.Context) ending {
 	cause := context.Cause(ctx)
-	if !errors.Is(cause, errReplaced) && !errors.Is(cause, errClosed) && !errors.Is(cause, errLifetime) {
+	if cause == errLeft {
+		return ending{left: true}
+	}
+	known := []error{errReplaced, errClosed, errLifetime, errChanged}
+	if !slices.Contains(known, cause) {
 		cause = errPath
 	}
 	return ending{why: cause.Error()}
 }
 
-// runProxy runs one process; before says how the one before ended.
-func (m *Manager) runProxy(ctx context.Context, s *session, p place, before string) ending {
+// prepare returns the next process to run for s; before says how the one before
+// it ended. One that runs already needs no place: it has been at one.
+func (m *Manager) prepare(ctx context.Context, s *session, before string) (command, *fault) {
+	if h := m.takeHeir(s); h != nil {
+		return command{heir: h, builtin: h.Builtin, secrets: []string{s.creds.access, s.creds.client}}, nil
+	}
+	if err := missingProgram(m.o.Tunnel); err != nil {
+		return command{}, failure(status.ReasonProxyMissing, "%v", err)
+	}
+	p, f := m.locator.find(ctx)
+	if f != nil || ctx.Err() != nil {
+		return command{}, f
+	}
 	m.mu.Lock()
 	s.begin(before)
 	m.mu.Unlock()
 	m.touch()
-	builtin := m.o.Tunnel.Proxy == config.ProxyBuiltin
 	deadline, _ := ctx.Deadline()
-	cmd := newCommand(m.o, s.notification, s.creds, p, time.Until(deadline))
+	return newCommand(m.o, s.notification, s.creds, p, time.Until(deadline)), nil
+}
 
+// runProxy runs one process.
+func (m *Manager) runProxy(ctx context.Context, s *session, cmd command) ending {
+	builtin := cmd.builtin
 	onEvent := func(e event) { m.observe(s, e) }
 	if !builtin {
 		// A program whose words are not understood proves itself by living.
@@ -78,6 +94,10 @@ func (m *Manager) runProxy(ctx context.Context, s *session, p place, before stri
 	})
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if x.left != nil {
+		s.heir = x.left
+		return ending{left: true}
+	}
 	e := judge(s, x, builtin)
 	s.over(e.why)
 	if e.again { // else finish tells, unless it happened by design

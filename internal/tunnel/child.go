@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,25 +11,26 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"edgeagent/internal/handover"
 )
 
 // This file alone decides how a proxy process hangs on this one: it is a child
-// that gets SIGTERM when its parent dies (PR_SET_PDEATHSIG), and it is in a
-// process group of its own, which is ended as a whole.
+// in a process group of its own, which is ended as a whole.
 //
-// The kernel ties the death signal to the *thread* that forked, not to the
-// process, and Go ends threads as it likes. So the child is started, and waited
-// for, on a thread that nothing else uses and that lives as long as the child.
-// A daemon that replaces its own image by execve loses all its other threads,
-// and with them these children: whoever wants to keep tunnels across that must
-// change this file (no death signal, the processes adopted by pid).
+// It has no death signal (PR_SET_PDEATHSIG): the kernel ties that to the thread
+// that forked, and a daemon that replaces its own image by execve loses all its
+// other threads. The built-in proxy ends when nobody reads its events any more,
+// which holds for any end of the daemon; an external one that a killed daemon
+// left is found by its environment and ended at the next start (leftover.go).
 
 // exit is how a process ended.
 type exit struct {
 	err    error              // it could not be started; the rest is empty
 	status syscall.WaitStatus // of the program itself
 	lived  time.Duration
-	said   string // its most telling line of output, without secrets
+	said   string     // its most telling line of output, without secrets
+	left   *proxyHeir // it has not ended: it is left to the next run or image
 }
 
 // String says it as a shell user would.
@@ -42,23 +44,17 @@ func (x exit) String() string {
 	return fmt.Sprintf("exited with status %d", x.status.ExitStatus())
 }
 
-// superviseOnOwnThread starts cmd on a thread of its own, ends it when ctx does
-// and returns when nothing of it is left.
-func superviseOnOwnThread(ctx context.Context, cmd *exec.Cmd, builtin bool, started func()) (x exit) {
+// errLeft ends a session's supervision, not its process.
+var errLeft = errors.New("left to the agent that takes over")
+
+// startOnOwnThread starts cmd on a thread that sheds privileges for it and then
+// ends: nothing else may inherit that.
+func startOnOwnThread(cmd *exec.Cmd, builtin bool) (p *handover.Process, err error) {
 	onOwnThread(func() {
 		shedPrivileges(builtin)
-		begun := time.Now()
-		err := cmd.Start()
-		started()
-		if err != nil {
-			x.err = fmt.Errorf("starting the proxy: %w", err)
-			return
-		}
-		waitFor(ctx, cmd)
-		x.lived = time.Since(begun)
-		x.status, _ = cmd.ProcessState.Sys().(syscall.WaitStatus)
+		p, err = handover.Start(cmd)
 	})
-	return x
+	return p, err
 }
 
 // onOwnThread runs f on a thread that ends with it. The process's first thread
@@ -99,51 +95,28 @@ func shedPrivileges(builtin bool) {
 }
 
 // attributes are how a proxy process is set apart.
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-}
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// waitFor waits until the program has ended, ending its group when ctx does,
-// clears away what it left behind and reaps it.
-func waitFor(ctx context.Context, cmd *exec.Cmd) {
-	pid := cmd.Process.Pid
-	gone, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		endGroup(ctx, pid, gone)
-	}()
+// supervise waits until the program has ended, ending its group when ctx does,
+// clears away what it left behind and reaps it. It is false if ctx asked for the
+// process to be left alone instead.
+func supervise(ctx context.Context, p *handover.Process) (status syscall.WaitStatus, ended bool) {
+	if p.Wait(ctx) != nil {
+		if context.Cause(ctx) == errLeft {
+			return 0, false
+		}
+		endGroup(p)
+	}
 	// Not reaped yet: until it is, neither its pid nor its group's number can
 	// belong to anybody else, so the signals hit nobody else.
-	waitUnreaped(pid)
-	close(gone)
-	<-stopped
-	_ = syscall.Kill(-pid, syscall.SIGKILL)
-	_ = cmd.Wait() // the status is in cmd.ProcessState, the error only repeats it
+	_ = syscall.Kill(-p.PID, syscall.SIGKILL)
+	return p.Reap(), true
 }
 
-// endGroup asks the group to end when ctx does, and then insists.
-func endGroup(ctx context.Context, pid int, gone <-chan struct{}) {
-	select {
-	case <-ctx.Done():
-	case <-gone:
-		return
-	}
-	_ = syscall.Kill(-pid, syscall.SIGTERM)
-	timer := time.NewTimer(termGrace)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		_ = syscall.Kill(-pid, syscall.SIGKILL)
-	case <-gone:
-	}
-}
-
-// waitUnreaped returns when the process is a zombie.
-func waitUnreaped(pid int) {
-	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if err != unix.EINTR {
-			return
-		}
-	}
+// endGroup asks the group to end, and then insists.
+func endGroup(p *handover.Process) {
+	_ = syscall.Kill(-p.PID, syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(context.Background(), termGrace)
+	defer cancel()
+	_ = p.Wait(ctx) // or else the caller kills it
 }

@@ -13,12 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Names in a proxy's environment. All but the last are the reference program's.
+// Names in a proxy's environment. All but the last two are the reference program's.
 const (
 	envAccessToken    = "AWSIOT_TUNNEL_ACCESS_TOKEN"
 	envClientToken    = "AWSIOT_TUNNEL_CLIENT_TOKEN"
 	envOldClientToken = "AWSIOT_CLIENT_TOKEN" // what some of its versions read
 	envEventsFD       = "EDGEAGENT_EVENTS_FD"
+	envOwner          = "EDGEAGENT_TUNNEL_OF" // of an external program: whose it is, see endLeftovers
 )
 
 // defaultPath is for a daemon started without one.
@@ -35,6 +36,7 @@ type command struct {
 	env     []string
 	secrets []string // never to appear in a log
 	builtin bool
+	heir    *proxyHeir // runs already; of the rest only secrets and builtin count
 }
 
 // credentials are what a proxy shows the service. The client token is made once
@@ -57,7 +59,7 @@ func newCommand(o Options, n notification, c credentials, p place, left time.Dur
 		return cmd
 	}
 	cmd.path, cmd.args = o.Tunnel.Proxy, externalArgs(o, n)
-	cmd.env = append(cmd.env, envOldClientToken+"="+c.client)
+	cmd.env = append(cmd.env, envOldClientToken+"="+c.client, envOwner+"="+o.Owner)
 	if ca := o.Tunnel.CA; ca != "" && !isDir(ca) {
 		// -c takes a directory only; OpenSSL reads a file from here.
 		cmd.env = append(cmd.env, "SSL_CERT_FILE="+ca)

@@ -38,8 +38,8 @@ type event struct {
 
 // readEvents hands every event on r to emit until r ends. What is no event is
 // skipped: the child is another program, and a torn last line is normal.
-func readEvents(r io.Reader, emit func(event)) {
-	readLines(r, maxEventLine, func(line []byte) {
+func readEvents(r io.Reader, emit func(event)) (rest []byte) {
+	return readLines(r, maxEventLine, func(line []byte) {
 		var e event
 		if json.Unmarshal(line, &e) == nil && e.Event != "" {
 			emit(e)

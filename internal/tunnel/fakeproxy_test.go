@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The test binary plays the proxy processes. Their environment is swept, so a
@@ -105,10 +107,26 @@ func say(e event) {
 // connect tells the pid in place of a channel.
 func connect() { say(event{Event: eventConnected, ChannelID: fmt.Sprint(os.Getpid())}) }
 
+// untilTerm waits for SIGTERM or, as the built-in proxy, until nobody reads its
+// events any more.
 func untilTerm() {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
-	<-term
+	if os.Getenv(envEventsFD) == "" {
+		<-term
+		return
+	}
+	for {
+		select {
+		case <-term:
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+		poll := []unix.PollFd{{Fd: eventsFD}}
+		if _, err := unix.Poll(poll, 0); err == nil && poll[0].Revents&unix.POLLERR != 0 {
+			os.Exit(4)
+		}
+	}
 }
 
 // leave writes a file for the test unless it is there already.

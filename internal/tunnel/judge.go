@@ -21,6 +21,7 @@ type ending struct {
 	why   string
 	fault *fault // nil if it ended as tunnels do
 	again bool   // another process may carry it on
+	left  bool   // it has not ended: it goes on under the agent that takes over
 }
 
 // Causes that end a tunnel from outside.
@@ -28,6 +29,7 @@ var (
 	errReplaced = errors.New("replaced by a new token for the same services")
 	errClosed   = errors.New("closed on this device")
 	errLifetime = errors.New("tunnel.max_lifetime is over")
+	errChanged  = errors.New("the configuration that it was opened under has changed")
 	errPath     = errors.New("the private path was lost or the agent stopped")
 )
 

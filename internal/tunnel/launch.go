@@ -8,26 +8,74 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"edgeagent/internal/handover"
 )
 
 // launcher runs a command until it ends or ctx does, and returns when the
-// process is gone and reaped. Events and lines of output (without secrets) are
-// handed over as they come, never two at once of a kind.
+// process is gone and reaped, or left to the next run. Events and lines of output
+// (without secrets) are handed over as they come, never two at once of a kind.
 type launcher func(ctx context.Context, c command, onEvent func(event), onLine func(string)) exit
 
 // launch is the launcher of real processes.
 func launch(ctx context.Context, c command, onEvent func(event), onLine func(string)) exit {
+	r, err := begin(c)
+	if err != nil {
+		return exit{err: err}
+	}
+	defer r.close()
+	// Both streams share one pipe: their lines stay in order, and nobody needs to
+	// know which is which.
+	var said telling
+	var readers sync.WaitGroup
+	readers.Go(func() { r.events.rest = readEvents(r.events.reader(), onEvent) })
+	readers.Go(func() {
+		r.output.rest = readLines(r.output.reader(), maxOutputLine, func(line []byte) {
+			text := redact(string(line), c.secrets...)
+			said.add(text)
+			onLine(text)
+		})
+	})
+	status, ended := supervise(ctx, r.process)
+	if !ended {
+		r.hurry(time.Unix(1, 0))
+		readers.Wait()
+		return r.leave()
+	}
+	// A process that left the group may hold a pipe open for ever.
+	r.hurry(time.Now().Add(drainGrace))
+	readers.Wait()
+	return exit{status: status, lived: time.Since(r.begun), said: said.line}
+}
+
+// running is a proxy process with the pipes from it.
+type running struct {
+	process        *handover.Process
+	begun          time.Time
+	builtin        bool
+	output, events stream
+}
+
+// begin starts the process of c, or takes over the one that runs already.
+func begin(c command) (*running, error) {
+	if c.heir != nil {
+		r, err := c.heir.adopt()
+		if err != nil { // not wrapped: what is missing is no program
+			return nil, fmt.Errorf("taking over the proxy: %v", err)
+		}
+		return r, nil
+	}
 	output, err := newPipe()
 	if err != nil {
-		return exit{err: err}
+		return nil, err
 	}
-	defer output.close()
+	defer output.w.Close()
 	events, err := newPipe()
 	if err != nil {
-		return exit{err: err}
+		output.r.Close()
+		return nil, err
 	}
-	defer events.close()
-
+	defer events.w.Close()
 	// No stdin: os/exec gives /dev/null.
 	cmd := &exec.Cmd{
 		Path: c.path, Args: c.args, Env: c.env, Dir: "/",
@@ -36,25 +84,29 @@ func launch(ctx context.Context, c command, onEvent func(event), onLine func(str
 	if c.builtin {
 		cmd.ExtraFiles = []*os.File{events.w} // becomes eventsFD
 	}
-	// Both streams share one pipe: their lines stay in order, and nobody needs to
-	// know which is which.
-	var said telling
-	var readers sync.WaitGroup
-	readers.Go(func() { readEvents(events.r, onEvent) })
-	readers.Go(func() {
-		readLines(output.r, maxOutputLine, func(line []byte) {
-			text := redact(string(line), c.secrets...)
-			said.add(text)
-			onLine(text)
-		})
-	})
-	x := superviseOnOwnThread(ctx, cmd, c.builtin, func() { output.w.Close(); events.w.Close() })
-	drain(&readers, output.r, events.r)
-	x.said = said.line
-	return x
+	r := &running{begun: time.Now(), builtin: c.builtin, output: stream{file: output.r}, events: stream{file: events.r}}
+	if r.process, err = startOnOwnThread(cmd, c.builtin); err != nil {
+		r.output.file.Close()
+		r.events.file.Close()
+		return nil, fmt.Errorf("starting the proxy: %w", err)
+	}
+	return r, nil
 }
 
-// pipe has the ends of one pipe; closing an end twice is harmless.
+// hurry has the readers end at the given time.
+func (r *running) hurry(at time.Time) {
+	_ = r.output.file.SetReadDeadline(at)
+	_ = r.events.file.SetReadDeadline(at)
+}
+
+// close is for the end of it all; errors have nobody left to care.
+func (r *running) close() {
+	r.process.Close()
+	r.output.file.Close()
+	r.events.file.Close()
+}
+
+// pipe has the ends of one pipe.
 type pipe struct{ r, w *os.File }
 
 // newPipe returns a pipe that no other child inherits.
@@ -64,18 +116,6 @@ func newPipe() (pipe, error) {
 		return pipe{}, fmt.Errorf("making a pipe for the proxy: %w", err)
 	}
 	return pipe{r, w}, nil
-}
-
-// close is for the end of it all; errors have nobody left to care.
-func (p pipe) close() { p.r.Close(); p.w.Close() }
-
-// drain waits for the readers to take what the dead process wrote. A process
-// that left the group may hold a pipe open for ever, hence the deadline.
-func drain(readers *sync.WaitGroup, pipes ...*os.File) {
-	for _, p := range pipes {
-		_ = p.SetReadDeadline(time.Now().Add(drainGrace))
-	}
-	readers.Wait()
 }
 
 // telling picks the line that explains a process's end: the head of a Go crash

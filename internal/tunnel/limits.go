@@ -36,6 +36,7 @@ const (
 	lastRestartPause  = 30 * time.Second
 	provenAfter       = 10 * time.Second // an external program that lives so long counts as connected
 	termGrace         = 1500 * time.Millisecond
+	adoptPatience     = time.Minute            // for the path to stand again under a tunnel that was taken over
 	drainGrace        = 200 * time.Millisecond // for what a dead process left in its pipes
 	maxEventLine      = 64 << 10               // bytes
 	maxOutputLine     = 4 << 10                // bytes

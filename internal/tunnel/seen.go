@@ -23,3 +23,24 @@ func (m *tokenMemory) add(token string) {
 	m.hashes[m.next] = sha256.Sum256([]byte(token))
 	m.next = (m.next + 1) % seenTokens
 }
+
+// list returns what is remembered, for another memory.
+func (m *tokenMemory) list() [][]byte {
+	var out [][]byte
+	for _, h := range m.hashes {
+		if h != [sha256.Size]byte{} {
+			out = append(out, h[:])
+		}
+	}
+	return out
+}
+
+// learn takes in what list returned. What is no hash is left out.
+func (m *tokenMemory) learn(hashes [][]byte) {
+	for _, h := range hashes {
+		if len(h) == sha256.Size {
+			m.hashes[m.next] = [sha256.Size]byte(h)
+			m.next = (m.next + 1) % seenTokens
+		}
+	}
+}

@@ -31,16 +31,19 @@ type Tunnel struct {
 type session struct {
 	notification
 	creds credentials
+	terms string            // of the configuration that it was opened under
+	began time.Time         // its time limit counts from here; earlier than this agent if taken over
 	end   func(cause error) // asks it to end; the first cause counts
 	done  chan struct{}     // closed when it has ended and its process is gone
 
 	shown    Tunnel
-	in, out  int64     // bytes of the processes before the present one
-	live     bool      // the present process is connected to the service
-	everLive bool      // a process was
-	lostAt   time.Time // since when it is not connected; zero before the first process
-	closed   *event    // what the present process said of its own end
-	failing  *fault    // why the process before the present one ended, until one is connected
+	in, out  int64      // bytes of the processes before the present one
+	live     bool       // the present process is connected to the service
+	everLive bool       // a process was
+	lostAt   time.Time  // since when it is not connected; zero before the first process
+	closed   *event     // what the present process said of its own end
+	heir     *proxyHeir // the process that ran before this agent took over, or goes on without it
+	failing  *fault     // why the process before the present one ended, until one is connected
 
 	connections map[connection]int // local ones that stand; two may share a number for a moment
 }

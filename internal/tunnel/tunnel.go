@@ -47,6 +47,7 @@ type Options struct {
 	Device func() string
 
 	Executable string // the program whose `localproxy` command to run; "" is this one
+	Owner      string // tells this agent's external programs from another's: its runtime directory
 	Log        *slog.Logger
 }
 
@@ -66,7 +67,12 @@ type Manager struct {
 	seen     tokenMemory
 	last     *Last
 	trouble  *trouble
+	ran      bool           // Run was called
+	leaving  bool           // sessions are left to the agent that takes over
+	unopened []notification // came while leaving
+	left     []heir         // sessions that were
 	running  sync.WaitGroup // of sessions
+	adopted  adopted
 }
 
 // New returns the stage for o, whose Tunnel must be valid.
@@ -79,7 +85,7 @@ func New(o Options) *Manager {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	return &Manager{
+	m := &Manager{
 		o:       o,
 		accepts: accepts{region: o.Region, services: o.Tunnel.Services},
 		locator: newLocator(o),
@@ -88,6 +94,8 @@ func New(o Options) *Manager {
 		queue:   make(chan notification, queueLength),
 		changed: make(chan struct{}, 1),
 	}
+	m.adopted.ctx, m.adopted.end = context.WithCancelCause(context.Background())
+	return m
 }
 
 // String returns the stage's name.
@@ -102,7 +110,9 @@ func (m *Manager) Run(ctx context.Context, report status.Report) error {
 		return nil
 	}
 	m.locator.forget()
+	m.begin()
 	defer m.running.Wait()
+	defer m.adopted.follow(ctx)()
 	p := newPublisher(report)
 	defer p.stop()
 	for {
@@ -115,6 +125,20 @@ func (m *Manager) Run(ctx context.Context, report status.Report) error {
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+// begin ends what an agent that was killed left, before anything is opened.
+func (m *Manager) begin() {
+	m.mu.Lock()
+	first := !m.ran
+	m.ran = true
+	m.mu.Unlock()
+	if !first {
+		return
+	}
+	if n := endLeftovers(m.o.Owner); n > 0 {
+		m.o.Log.Warn("ended tunnel proxies that an earlier run left", "number", n)
 	}
 }
 

@@ -184,16 +184,21 @@ func (k *keeper) run(ctx context.Context) error {
 	return k.over
 }
 
-// begin takes away what an earlier run left, and watches the network.
+// begin takes over what an earlier run left for it, or takes away what is left,
+// and watches the network.
 func (k *keeper) begin(ctx context.Context) error {
-	if err := k.o.engine.Clean(); err != nil {
-		return err
-	}
 	var err error
 	if k.events, err = k.o.kernel.Watch(ctx); err != nil {
 		return err
 	}
 	if k.net, err = k.o.kernel.View(); err != nil {
+		return err
+	}
+	if now := time.Now(); k.inherit(now) {
+		k.timers.set(factsTimer, now.Add(factsEvery))
+		return nil
+	}
+	if err := k.o.engine.Clean(); err != nil {
 		return err
 	}
 	if left := k.net.ours(); len(left) > 0 {

@@ -115,13 +115,14 @@ func (k *keeper) reached(d dialed) {
 		return
 	}
 	k.timers.stop(dialTimer)
-	k.manage(d.conn)
+	k.phase = connecting
+	k.manage(d.conn, nil)
 }
 
-// manage begins the conversation. OpenVPN answers with a hold.
-func (k *keeper) manage(conn net.Conn) {
-	k.mgmt = newManagement(k.ctx, conn)
-	k.phase = connecting
+// manage begins the conversation; before was said already. OpenVPN answers with
+// a hold if it has just been started.
+func (k *keeper) manage(conn net.Conn, before []byte) {
+	k.mgmt = newManagement(conn, before)
 	k.command("state on")
 	k.command("log on")
 	k.command(fmt.Sprintf("bytecount %d", bytecountEvery/time.Second))
@@ -304,9 +305,13 @@ func afterTime(text string) string {
 	return text
 }
 
-// stop ends the process and takes everything back, within about two seconds.
+// stop ends the process and takes everything back, within about two seconds. All
+// of it stays if the process is left to the next run or image.
 func (k *keeper) stop() {
 	k.o.publish(nil)
+	if k.o.isLeaving() && k.bequeath(time.Now()) {
+		return
+	}
 	if k.proc != nil {
 		k.proc.Signal(sigTerm)
 		if !k.gone(endLimit) {

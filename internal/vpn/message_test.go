@@ -114,7 +114,7 @@ func lonely(t *testing.T) (*keeper, *[]status.Update) {
 	k.net, _ = kernel.View()
 	client, server := net.Pipe()
 	server.Close()
-	k.mgmt = &management{conn: client, in: make(chan message)}
+	k.mgmt = &management{conn: client, in: make(chan message), closed: make(chan struct{})}
 	close(k.mgmt.in)
 	return k, &reports
 }
@@ -142,3 +142,4 @@ func (mute) PID() int                               { return 7 }
 func (mute) Dial(context.Context) (net.Conn, error) { return nil, net.ErrClosed }
 func (mute) Exited() <-chan exit                    { return nil }
 func (mute) Signal(syscall.Signal) error            { return nil }
+func (mute) Release(*Handover, net.Conn) error      { return errGone }

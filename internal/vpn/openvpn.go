@@ -35,7 +35,9 @@
 // # Whose process it is
 //
 // OpenVPN is a child in a process group of its own. It is not bound to the
-// agent's life by PDEATHSIG, which watches the thread that forked. A killed
+// agent's life by PDEATHSIG, which watches the thread that forked. An agent that
+// is replaced leaves the process, its management connection and what the server
+// pushed to the next one (handover.go): device, address and routes stay. A killed
 // agent's OpenVPN waits at its next hold for somebody to release it; the next
 // run finds it by the management socket in its command line and ends it.
 package vpn
@@ -81,6 +83,9 @@ type Options struct {
 	// Alive returns when traffic last came in through the path; zero: unknown.
 	Alive func() time.Time
 	Clock *clock.Gate
+	// Adopt is what another OpenVPN link has left, of this image or the one
+	// before; nil: nothing. The first Run takes it over if it fits, and ends it if not.
+	Adopt *Handover
 	Log   *slog.Logger
 }
 
@@ -98,6 +103,10 @@ type OpenVPN struct {
 	mu   sync.Mutex
 	path *Path         // nil while not usable
 	live chan struct{} // closed at the end of a Run; nil while there is none
+	// leaving: the end of a Run leaves OpenVPN as it is. left is what it left, or
+	// what none has taken over yet.
+	leaving bool
+	left    *Handover
 }
 
 // request is something a run is asked for. The answer is sent to done.
@@ -124,7 +133,7 @@ func NewOpenVPN(o Options) (*OpenVPN, error) {
 
 // newOpenVPN takes the parts that tests replace.
 func newOpenVPN(o Options, e engine, k kernel) *OpenVPN {
-	return &OpenVPN{opts: o, engine: e, kernel: k, requests: make(chan request)}
+	return &OpenVPN{opts: o, engine: e, kernel: k, requests: make(chan request), left: o.Adopt}
 }
 
 // String names the stage.
@@ -132,7 +141,8 @@ func (*OpenVPN) String() string { return "link" }
 
 // Run keeps the link up until ctx ends. It returns an error if it cannot begin,
 // or to be called again when everything else has failed (the last rung of the
-// recovery ladder). Process, routes and files are gone when it returns.
+// recovery ladder). Process, routes and files are gone when it returns, but
+// after Leave.
 func (o *OpenVPN) Run(ctx context.Context, report status.Report) error {
 	live := make(chan struct{})
 	o.mu.Lock()

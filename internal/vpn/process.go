@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"edgeagent/internal/config"
+	"edgeagent/internal/handover"
 )
 
 // engine makes OpenVPN processes.
@@ -26,6 +27,10 @@ type engine interface {
 	Prepare() (*profile, error)
 	// Start starts OpenVPN, which then waits for its management client.
 	Start() (process, error)
+	// Adopt takes over the process of h, and the connection to it.
+	Adopt(h *Handover) (process, net.Conn, error)
+	// End ends the process of h and closes what h holds open.
+	End(h *Handover)
 }
 
 // process is one running OpenVPN.
@@ -34,6 +39,9 @@ type process interface {
 	Dial(ctx context.Context) (net.Conn, error)
 	Exited() <-chan exit // gets one value
 	Signal(sig syscall.Signal) error
+	// Release leaves the process alone from now on, and notes in h what another
+	// needs to adopt it and the connection to it. It fails if the process has ended.
+	Release(h *Handover, management net.Conn) error
 }
 
 // exit is how a process ended. Code 0 means nothing: AUTH_FAILED and a
@@ -142,16 +150,18 @@ func (p *program) Start() (process, error) {
 	cmd.Dir = filepath.Dir(p.link.Config)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	output, err := cmd.StdoutPipe()
+	output, theirs, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("starting OpenVPN: %w", err)
 	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
+	cmd.Stdout, cmd.Stderr = theirs, theirs
+	proc, err := handover.Start(cmd)
+	theirs.Close()
+	if err != nil {
+		output.Close()
 		return nil, fmt.Errorf("starting OpenVPN: %w", err)
 	}
-	c := &child{cmd: cmd, socket: p.socket, exited: make(chan exit, 1), gone: make(chan struct{})}
-	go c.wait(output)
+	c := newChild(proc, output, p.socket)
 	if err := writeFile(p.pidFile, []byte(strconv.Itoa(c.PID())+"\n"), 0o644); err != nil {
 		c.Signal(syscall.SIGKILL)
 		return nil, fmt.Errorf("writing OpenVPN's pid file: %w", err)
@@ -161,21 +171,35 @@ func (p *program) Start() (process, error) {
 
 // child is a process of the openvpn program.
 type child struct {
-	cmd    *exec.Cmd
+	proc   *handover.Process
+	output *os.File
 	socket string
 	exited chan exit
 	gone   chan struct{} // closed at the end
+	// leave ends the watch over the process, left is closed when it is over.
+	leave context.CancelFunc
+	left  chan struct{}
+}
+
+// newChild watches over a process that is running.
+func newChild(proc *handover.Process, output *os.File, socket string) *child {
+	ctx, leave := context.WithCancel(context.Background())
+	c := &child{
+		proc: proc, output: output, socket: socket, exited: make(chan exit, 1),
+		gone: make(chan struct{}), leave: leave, left: make(chan struct{}),
+	}
+	go c.wait(ctx)
+	return c
 }
 
 // PID returns the process id.
-func (c *child) PID() int { return c.cmd.Process.Pid }
+func (c *child) PID() int { return c.proc.PID }
 
 // Exited returns the channel that gets the end.
 func (c *child) Exited() <-chan exit { return c.exited }
 
-// Signal does nothing to a process that has ended: os.Process knows, a bare pid
-// would not.
-func (c *child) Signal(sig syscall.Signal) error { return c.cmd.Process.Signal(sig) }
+// Signal does nothing to a process that has ended.
+func (c *child) Signal(sig syscall.Signal) error { return c.proc.Signal(sig) }
 
 // Dial connects to the management socket once it is there.
 func (c *child) Dial(ctx context.Context) (net.Conn, error) {
@@ -183,14 +207,18 @@ func (c *child) Dial(ctx context.Context) (net.Conn, error) {
 }
 
 // wait keeps the last lines of output for the diagnosis, and reaps the child.
-func (c *child) wait(output io.Reader) {
-	tail := lastLines(output)
-	// Its error is in ProcessState; a code other than 0 is nothing special.
-	_ = c.cmd.Wait()
+func (c *child) wait(ctx context.Context) {
+	defer close(c.left)
+	tail := lastLines(c.output)
+	if c.proc.Wait(ctx) != nil {
+		return // left alone
+	}
+	c.output.Close()
+	status := c.proc.Reap()
 	close(c.gone)
-	x := exit{code: c.cmd.ProcessState.ExitCode(), output: tail}
-	if w, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && w.Signaled() {
-		x.signal = w.Signal()
+	x := exit{code: status.ExitStatus(), output: tail}
+	if status.Signaled() {
+		x.signal = status.Signal()
 	}
 	c.exited <- x
 }
