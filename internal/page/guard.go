@@ -1,0 +1,33 @@
+package page
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/netip"
+)
+
+// knows reports whether a browser asked for this server by an address or as
+// localhost. A name that somebody made resolve to 127.0.0.1 would let any web
+// page read this one (DNS rebinding).
+func (p *Page) knows(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && (addr.IsLoopback() || p.o.Password != "")
+}
+
+// admits compares the password in constant time.
+func (p *Page) admits(r *http.Request) bool {
+	if p.o.Password == "" {
+		return true
+	}
+	_, given, ok := r.BasicAuth()
+	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(p.o.Password))
+	return ok && subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
