@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,8 @@ func newConfigCommand() *cobra.Command {
 		newConfigCheckCommand(), newConfigShowCommand())
 }
 
-// newConfigCheckCommand looks as the daemon does when it starts.
+// newConfigCheckCommand looks as the daemon does when it starts: root as the user
+// that the service runs as.
 func newConfigCheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check [FILE]",
@@ -21,12 +23,26 @@ func newConfigCheckCommand() *cobra.Command {
 		Args:  arguments(0, 1, "FILE"),
 		RunE: action(func(cmd *cobra.Command, args []string) error {
 			file := configFile(args)
-			if _, err := config.Load(file); err != nil {
-				return &exitError{exitUsage, err}
+			report := config.Examine(file, config.Reader())
+			printFaults(cmd.ErrOrStderr(), report.Faults, "")
+			printFaults(cmd.ErrOrStderr(), report.Warnings, "warning: ")
+			if report.Err() != nil {
+				return &exitError{status: exitUsage}
 			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), file+": ok")
 			return err
 		}),
+	}
+}
+
+// printFaults prints each fault on a line that begins with its file and line, so
+// that an editor can jump there, and below it what to type.
+func printFaults(w io.Writer, faults config.Errors, what string) {
+	for _, f := range faults {
+		fmt.Fprintln(w, f.Place()+": "+what+f.About())
+		for _, command := range f.Commands {
+			fmt.Fprintln(w, "    "+command)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -26,7 +25,7 @@ type agentFunc func(ctx context.Context, o agent.Options) error
 
 // newRunCommand is what the unit starts.
 func newRunCommand(run agentFunc) *cobra.Command {
-	d := daemon{run: run}
+	d := daemon{run: run, standBy: startStandby}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon in the foreground",
@@ -59,6 +58,7 @@ type daemon struct {
 	options agent.Options // without what changes with the configuration
 	run     agentFunc
 	wait    bool // for a configuration without faults, instead of ending
+	standBy standbyFunc
 	newLog  func(config.Log) *slog.Logger
 }
 
@@ -97,7 +97,7 @@ func (d *daemon) serveOne(ctx context.Context, c config.Config, reload <-chan os
 		case <-ctx.Done():
 			return nil, await(ended)
 		case <-reload:
-			next, err := config.Load(o.ConfigFile)
+			next, err := d.load(o.Log)
 			if err != nil {
 				logFaults(o.Log, err)
 				continue
@@ -116,18 +116,5 @@ func await(ended <-chan error) error {
 		return err
 	case <-time.After(stopLimit):
 		return fmt.Errorf("the agent did not stop within %s", stopLimit)
-	}
-}
-
-// logFaults logs each fault of a configuration that is not taken.
-func logFaults(log *slog.Logger, err error) {
-	var faults config.Errors
-	if !errors.As(err, &faults) {
-		log.Error("configuration refused, the old one stays", "err", err)
-		return
-	}
-	log.Error("configuration refused, the old one stays", "faults", len(faults))
-	for _, f := range faults {
-		log.Error(f.Error())
 	}
 }

@@ -74,6 +74,11 @@ func deviceName() string {
 	if c, err := config.Read(config.DefaultFile); err == nil {
 		return c.Device.Thing
 	}
+	return hostName()
+}
+
+// hostName is the name of a device that has no other.
+func hostName() string {
 	name, err := os.Hostname()
 	if err != nil {
 		return "this device"

@@ -92,6 +92,9 @@ func stepOf(path string, info fs.FileInfo) step {
 
 // refusal explains why u cannot read a file that is there.
 func (u User) refusal(file string) advice {
+	if u.Bystander {
+		return advice{found: "cannot be read by user " + u.Name, todo: "ask as root, with sudo"}
+	}
 	absolute, err := filepath.Abs(file)
 	if err != nil {
 		absolute = file
@@ -110,18 +113,21 @@ func (u User) refusal(file string) advice {
 			todo:     "give it to the group " + u.Group,
 			commands: u.grant(at),
 		}
-	case strings.HasPrefix(at.path+"/", packagedDir):
-		return advice{
-			found:    fmt.Sprintf("cannot be read by user %s: the directory %s (%s) is closed to it", u.Name, at.path, at),
-			todo:     "open the directory to the group " + u.Group,
-			commands: u.grant(at),
-		}
 	}
-	return advice{
-		found: fmt.Sprintf("cannot be read by user %s: the directory %s (%s) is closed to it", u.Name, at.path, at),
-		todo:  "move the file to " + packagedDir + " and write its new path",
-		commands: []string{
-			u.install(file, filepath.Join(packagedDir, filepath.Base(file))),
-		},
+	return u.closed(file, at)
+}
+
+// closed explains a directory on the way to a file that u may not enter. Other
+// people's directories are left as they are.
+func (u User) closed(file string, dir step) advice {
+	a := advice{
+		found:    fmt.Sprintf("cannot be read by user %s: the directory %s (%s) is closed to it", u.Name, dir.path, dir),
+		todo:     "open the directory to the group " + u.Group,
+		commands: u.grant(dir),
 	}
+	if !strings.HasPrefix(dir.path+"/", packagedDir) {
+		a.todo = "move the file to " + packagedDir + " and write its new path"
+		a.commands = []string{u.install(file, filepath.Join(packagedDir, filepath.Base(file)))}
+	}
+	return a
 }

@@ -30,6 +30,8 @@ func (u User) install(from, to string) string {
 	switch {
 	case u.UID == 0:
 		options = "-m " + ownMode
+	case u.Bystander:
+		options = "-g " + ServiceUser + " -m " + secretMode
 	case u.Name != ServiceUser:
 		options = "-o " + u.Name + " -g " + u.Group + " -m " + ownMode
 	}

@@ -64,18 +64,22 @@ func (f Fault) Brief() string {
 }
 
 // Error returns the fault as FILE:LINE: KEY: MESSAGE.
-func (f Fault) Error() string {
-	var b strings.Builder
-	b.WriteString(f.File)
+func (f Fault) Error() string { return f.Place() + ": " + f.About() }
+
+// Place returns FILE:LINE, or FILE alone.
+func (f Fault) Place() string {
 	if f.Line > 0 {
-		fmt.Fprintf(&b, ":%d", f.Line)
+		return fmt.Sprintf("%s:%d", f.File, f.Line)
 	}
-	b.WriteString(": ")
+	return f.File
+}
+
+// About returns KEY: MESSAGE, or MESSAGE alone.
+func (f Fault) About() string {
 	if f.Key != "" {
-		b.WriteString(f.Key + ": ")
+		return f.Key + ": " + f.Message
 	}
-	b.WriteString(f.Message)
-	return b.String()
+	return f.Message
 }
 
 // Errors are all faults of one configuration, sorted by file and line.

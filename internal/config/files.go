@@ -114,6 +114,8 @@ func (f *fileCheck) unreadable(at spot, file string, err error) {
 func (f *fileCheck) missing(at spot, file string) {
 	f.report(at, MissingFile, file+" does not exist", "put the file there, or correct the path",
 		f.as.install(sourceOf(at, file), file))
+	last := &f.faults[len(f.faults)-1]
+	last.brief, _, _ = strings.Cut(last.brief, ";") // the command says the rest
 }
 
 // packagedRoot is Amazon's root certificate as Debian's ca-certificates has it.
@@ -184,7 +186,7 @@ func (f *fileCheck) report(at spot, kind Kind, found, todo string, commands ...s
 
 // warnAt notes what works, and should not be so.
 func (f *fileCheck) warnAt(at spot, kind Kind, found, command string) {
-	fault := f.newFault(at, kind, found, "", "run: "+command)
+	fault := f.newFault(at, kind, found, "", "close it to them")
 	fault.Commands = []string{command}
 	f.warnings = append(f.warnings, fault)
 }

@@ -151,7 +151,7 @@ func judgeCertificate(b *pem.Block, as role) *flaw {
 	switch {
 	case err != nil:
 		return &flaw{WrongContent, "holds a damaged certificate", "copy it again", nil}
-	case as == roleCA && cert.BasicConstraintsValid && !cert.IsCA && cert.Subject.String() != cert.Issuer.String():
+	case as == roleCA && !cert.IsCA && cert.Subject.String() != cert.Issuer.String():
 		return &flaw{WrongContent, fmt.Sprintf("holds the certificate of %q, which is no CA", cert.Subject.CommonName),
 			"put the CA's certificate there", nil}
 	}

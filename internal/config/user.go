@@ -22,6 +22,9 @@ type User struct {
 	Groups      []int // supplementary
 	// Sandboxed means that the unit shows this user some directories empty.
 	Sandboxed bool
+	// Bystander means that the service runs as another user, whose files these
+	// are: this one has only to ask as root.
+	Bystander bool
 }
 
 // Self returns the user of this process.
@@ -30,6 +33,8 @@ func Self() User {
 	u.Name, u.Group = userName(u.UID), groupName(u.GID)
 	u.Groups, _ = os.Getgroups() // without them too little is allowed, never too much
 	u.Sandboxed = u.Name == ServiceUser
+	_, err := user.Lookup(ServiceUser)
+	u.Bystander = err == nil && u.UID != 0 && u.Name != ServiceUser
 	return u
 }
 
