@@ -34,6 +34,7 @@ func newRootCommand(run agentFunc) *cobra.Command {
 		newLinkCommand(),
 		newTunnelCommand(),
 		newResolverCommand(),
+		newRecoverCommand(),
 		newLocalproxyCommand(),
 		newVersionCommand(),
 		newCompletionCommand(),

@@ -83,3 +83,14 @@ func (r *Rescue) dialledOn(ctx context.Context) (cellular bool, udis []string) {
 	}
 	return true, udis
 }
+
+// neighbourBusy reports whether a modem that is not this link's carries a
+// connection: what is shared with it, ModemManager or a guess, is left alone.
+func (r *Rescue) neighbourBusy(ctx context.Context) bool {
+	all, err := r.mm.modems(ctx)
+	if err != nil {
+		return false
+	}
+	m, err := r.own(ctx)
+	return slices.ContainsFunc(all, func(other modem) bool { return other.busy() && (err != nil || other.path != m.path) })
+}

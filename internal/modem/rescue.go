@@ -247,7 +247,7 @@ func (r *Rescue) hasHelper(ctx context.Context) bool {
 
 // canRestartModemManager: one that an admin has stopped or never started stays so.
 func (r *Rescue) canRestartModemManager(ctx context.Context) bool {
-	if !r.cellular(ctx) || !r.hasHelper(ctx) {
+	if !r.cellular(ctx) || !r.hasHelper(ctx) || r.neighbourBusy(ctx) {
 		return false
 	}
 	u, err := r.sd.unit(ctx, mmUnit)

@@ -21,6 +21,9 @@ func RootRungs() []string { return []string{helperUnit, rungUSB, rungModemManage
 // ErrNotAllowed means that the configuration does not allow a rung.
 var ErrNotAllowed = errors.New("not allowed by the configuration")
 
+// errNeighbour means that a rung would cut a link that works.
+var errNeighbour = errors.New("another link's modem is connected and would be cut off")
+
 // Recover does what needs root: one of RootRungs. It takes nothing but the rung's
 // name from whoever asks; what it does it to comes from the configuration.
 func (r *Rescue) Recover(ctx context.Context, rung string) error {
@@ -59,6 +62,9 @@ func (r *Rescue) restartModemManager(ctx context.Context) error {
 	}
 	if !r.cellular(ctx) {
 		return fmt.Errorf("%w: link %s has no modem", ErrNotAllowed, r.link.Name)
+	}
+	if r.neighbourBusy(ctx) {
+		return errNeighbour
 	}
 	u, err := r.sd.unit(ctx, mmUnit)
 	if err != nil {
@@ -117,6 +123,9 @@ func (r *Rescue) usbDevice(ctx context.Context) (string, error) {
 		}
 	}
 	if len(errs) == 0 && r.cellular(ctx) {
+		if r.neighbourBusy(ctx) {
+			return "", errNeighbour
+		}
 		return r.usb.only()
 	}
 	return "", errors.Join(append(errs, errNoUSB)...)

@@ -3,6 +3,7 @@ package modem
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,7 +83,10 @@ func (s systemd) job(ctx context.Context, method, unit, mode string) error {
 	}
 }
 
-func alreadySubscribed(err error) bool { return strings.Contains(err.Error(), "lready subscribed") }
+func alreadySubscribed(err error) bool {
+	var answer dbus.Error
+	return errors.As(err, &answer) && answer.Name == "org.freedesktop.systemd1.AlreadySubscribed"
+}
 
 // reboot has systemd shut everything down in order and start again. It returns
 // as soon as that is under way.
