@@ -38,6 +38,7 @@ func newRootCommand(run agentFunc) *cobra.Command {
 		newLocalproxyCommand(),
 		newVersionCommand(),
 		newCompletionCommand(),
+		newManualCommand(),
 	)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misuse(cmd, "%w", err)

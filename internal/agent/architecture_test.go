@@ -38,10 +38,11 @@ var mayImport = map[string][]string{
 		"internal/config", "internal/status", "internal/clock", "internal/vpn", "internal/resolver", "internal/mqtt",
 	},
 	"scripts/testreport": {},
+	"internal/manual":    {},
 	// The daemon's commands, the root helpers (resolver, modem) and the built-in proxy.
 	"cmd/edgeagent": {
 		"internal/config", "internal/handover", "internal/status", "internal/control", "internal/agent",
-		"internal/resolver", "internal/localproxy", "internal/check",
+		"internal/resolver", "internal/localproxy", "internal/manual", "internal/check",
 		"internal/modem",
 	},
 }
