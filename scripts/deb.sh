@@ -1,10 +1,11 @@
 #!/bin/sh
-# Builds dist/edgeagent_VERSION_ARCH.deb: deb.sh VERSION BUILT [ARCH ...]
+# Builds dist/edgeagent_VERSION_ARCH.deb: deb.sh VERSION BUILT ARCH ...
 # BUILT is the time of the source (RFC 3339). The same source gives the same bytes.
 set -eu
 cd "$(dirname "$0")/.."
 
-version=$1 built=$2
+version=$1
+built=${2:?the time of the source, as git log -1 --format=%cI prints it}
 shift 2
 SOURCE_DATE_EPOCH=$(date -d "$built" +%s)
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 TZ=UTC
@@ -32,10 +33,11 @@ package() {
 	cp -r packaging/debian "$stage/debian"
 	program "$1" "$stage/build/edgeagent"
 	cp configs/edgeagent.yaml "$stage/build/"
+	cp -r "$work/manual" docs/man/edgeagent-localproxy.1 "$stage/build/"
 	cp configs/canal.yaml configs/failover.yaml configs/minimal.yaml "$stage/build/examples/"
 	scripts/deb-changelog.sh "$version" <CHANGELOG.md >"$stage/debian/changelog"
 	umask 022
-	(cd "$stage" && DEB_HOST_ARCH=$1 dpkg-architecture -c true && DEB_HOST_ARCH=$1 debian/rules binary) >"$work/log" 2>&1 || {
+	(cd "$stage" && DEB_HOST_ARCH=$1 debian/rules binary) >"$work/log" 2>&1 || {
 		cat "$work/log" >&2
 		exit 1
 	}
@@ -43,6 +45,10 @@ package() {
 	stat -c '%n: %s bytes' "$out/edgeagent_${version}_$1.deb"
 }
 
-for arch in "${@:-amd64}"; do
+# The pages are written by the program itself: by this machine's build of it.
+mkdir "$work/manual"
+CGO_ENABLED=0 "${GO:-go}" run ./cmd/edgeagent manual . "$work/manual"
+
+for arch in "$@"; do
 	package "$arch"
 done
