@@ -9,6 +9,7 @@ built=${2:?the time of the source, as git log -1 --format=%cI prints it}
 shift 2
 SOURCE_DATE_EPOCH=$(date -d "$built" +%s)
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 TZ=UTC
+umask 022
 root=$PWD
 out=${OUT:-$root/dist}
 mkdir -p "$out"
@@ -36,7 +37,6 @@ package() {
 	cp -r "$work/manual" docs/man/edgeagent-localproxy.1 "$stage/build/"
 	cp configs/canal.yaml configs/failover.yaml configs/minimal.yaml "$stage/build/examples/"
 	scripts/deb-changelog.sh "$version" <CHANGELOG.md >"$stage/debian/changelog"
-	umask 022
 	(cd "$stage" && DEB_HOST_ARCH=$1 debian/rules binary) >"$work/log" 2>&1 || {
 		cat "$work/log" >&2
 		exit 1
