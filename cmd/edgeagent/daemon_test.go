@@ -43,16 +43,20 @@ func newRig(t *testing.T) *rig {
 	r.daemon = daemon{
 		options: agent.Options{ConfigFile: filepath.Join(t.TempDir(), "edgeagent.yaml"), RuntimeDir: "/run/x", StateDir: "/var/lib/x"},
 		newLog:  func(config.Log) *slog.Logger { return slog.New(slog.NewTextHandler(&r.log, nil)) },
-		run: func(ctx context.Context, o agent.Options) error {
+		run: func(ctx context.Context, o agent.Options) (*agent.Handover, error) {
 			r.runs <- o
 			select {
 			case err := <-r.fail:
-				return err
+				return o.Adopt, err
 			case <-ctx.Done():
 				time.Sleep(r.linger)
-				return nil
+				if context.Cause(ctx) == agent.ErrReplaced {
+					return &agent.Handover{Version: o.Config.Device.Thing}, nil
+				}
+				return nil, nil
 			}
 		},
+		arm: func(ctx context.Context) context.Context { return ctx },
 	}
 	r.pki = t.TempDir()
 	if err := writeFiles(r.pki); err != nil {

@@ -20,28 +20,36 @@ import (
 // but a boot or an upgrade should not.
 const stopLimit = 10 * time.Second
 
-// agentFunc is agent.Run: it returns when ctx ends, or when it cannot start.
-type agentFunc func(ctx context.Context, o agent.Options) error
+// agentFunc is agent.Run: it returns when ctx ends, or when it cannot start, and
+// what goes on for the next one.
+type agentFunc func(ctx context.Context, o agent.Options) (*agent.Handover, error)
 
 // newRunCommand is what the unit starts.
 func newRunCommand(run agentFunc) *cobra.Command {
-	d := daemon{run: run, standBy: startStandby}
+	d := daemon{run: run, standBy: startStandby, image: findImage(), warnings: make(chan string, 1)}
+	d.options.Warnings = d.warnings
+	d.execute = func(h *agent.Handover) error { return d.image.execute(h, d.options.StubSockets) }
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon in the foreground",
 		Long: "Run the daemon in the foreground.\n\n" +
-			"SIGTERM stops it within 10 s. SIGHUP re-reads the configuration; one with faults is refused.",
+			"SIGTERM stops it within 10 s. SIGHUP re-reads the configuration; one with faults is refused. If the\n" +
+			"program's file is another one by then, SIGHUP has it take over in the same process, with OpenVPN\n" +
+			"and open tunnels as they are.",
 		Args: arguments(0, 0, ""),
 		RunE: action(func(cmd *cobra.Command, _ []string) error {
 			if err := d.findDirs(); err != nil {
 				return err
 			}
 			d.options.Version, d.options.Build = programVersion(), buildTime()
-			d.options.StubSockets = agent.NewStubSockets(activation.Files(true))
+			d.options.StubSockets = agent.NewStubSockets(d.takeOver(activation.Files(true)))
 			d.newLog = func(c config.Log) *slog.Logger { return slog.New(newLogHandler(cmd.ErrOrStderr(), c)) }
 			reload := make(chan os.Signal, 1)
-			signal.Notify(reload, syscall.SIGHUP)
+			d.arm = func(ctx context.Context) context.Context { return armSignals(ctx, reload) }
 			defer signal.Stop(reload)
+			if again, _ := d.image.replaced(); again {
+				reload <- syscall.SIGHUP // one that came while this image was being started
+			}
 			return d.serve(cmd.Context(), reload)
 		}),
 	}
@@ -60,6 +68,14 @@ type daemon struct {
 	wait    bool // for a configuration without faults, instead of ending
 	standBy standbyFunc
 	newLog  func(config.Log) *slog.Logger
+
+	image    image                                     // of this process
+	execute  func(*agent.Handover) error               // the program's file that is there now
+	arm      func(ctx context.Context) context.Context // signals
+	disarmed bool                                      // for an execve that failed
+	before   *config.Config                            // the last one that an agent ran with
+	warnings chan string                               // for status
+	note     string                                    // on what the image before left, for the log
 }
 
 // findDirs replaces the directories given by the ones to use.
@@ -74,47 +90,60 @@ func (d *daemon) findDirs() (err error) {
 // serve runs the agent until ctx ends or it fails. A value on reload has the
 // configuration re-read. Nothing is started with a configuration that has faults.
 func (d *daemon) serve(ctx context.Context, reload <-chan os.Signal) error {
+	ctx = d.arm(ctx)
+	d.settleStart()
 	c, err := d.firstConfig(ctx, reload)
 	for err == nil && c != nil {
+		if d.disarmed {
+			ctx, d.disarmed = d.arm(ctx), false
+		}
 		c, err = d.serveOne(ctx, *c, reload)
 	}
 	return err
 }
 
-// serveOne runs the agent with one configuration. It returns the next one, or
-// nil when there is none.
+// ended is what an agent returned.
+type ended struct {
+	left *agent.Handover
+	err  error
+}
+
+// serveOne runs the agent with one configuration, on what the one before left.
+// It returns the next one, or nil when there is none.
 func (d *daemon) serveOne(ctx context.Context, c config.Config, reload <-chan os.Signal) (*config.Config, error) {
 	o := d.options
 	o.Config, o.Log = c, d.newLog(c.Log)
-	agentCtx, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- d.run(agentCtx, o) }()
+	d.options.Adopt = nil
+	agentCtx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	done := make(chan ended, 1)
+	go func() {
+		left, err := d.run(agentCtx, o)
+		done <- ended{left, err}
+	}()
 	for {
 		select {
-		case err := <-ended:
-			return nil, err
+		case e := <-done:
+			return d.fellBack(o, e)
 		case <-ctx.Done():
-			return nil, await(ended)
+			return nil, await(done).err
 		case <-reload:
-			next, err := d.load(o.Log)
-			if err != nil {
-				logFaults(o.Log, err)
+			next, ok := d.plan(ctx, o)
+			if !ok {
 				continue
 			}
-			o.Log.Info("configuration re-read, starting anew", "file", o.ConfigFile)
-			stop()
-			return &next, await(ended)
+			stop(agent.ErrReplaced)
+			return d.replace(ctx, o, c, next, await(done))
 		}
 	}
 }
 
 // await waits for the agent to stop. One that hangs is left to the kernel.
-func await(ended <-chan error) error {
+func await(done <-chan ended) ended {
 	select {
-	case err := <-ended:
-		return err
+	case e := <-done:
+		return e
 	case <-time.After(stopLimit):
-		return fmt.Errorf("the agent did not stop within %s", stopLimit)
+		return ended{err: fmt.Errorf("the agent did not stop within %s", stopLimit)}
 	}
 }

@@ -170,14 +170,14 @@ func jsonPath(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // fakeAgent prints how it is started and stopped.
-func fakeAgent(ctx context.Context, o agent.Options) error {
+func fakeAgent(ctx context.Context, o agent.Options) (*agent.Handover, error) {
 	o.Log.Info("agent started", "device", o.Config.Device.Thing, "runtime", o.RuntimeDir, "state", o.StateDir)
 	if o.Config.Device.Thing == "broken" {
-		return errors.New("the agent cannot start")
+		return nil, errors.New("the agent cannot start")
 	}
 	<-ctx.Done()
 	o.Log.Info("agent stopped", "device", o.Config.Device.Thing)
-	return nil
+	return &agent.Handover{}, nil
 }
 
 // fakeDaemon serves the control API in dir until it is told to stop.

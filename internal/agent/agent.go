@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,7 +23,11 @@ type Options struct {
 	// StubSockets keeps the DNS stub's sockets open from one Run to the next.
 	// Default: this Run's own, which end with it.
 	StubSockets *StubSockets
-	Log         *slog.Logger
+	// Adopt is what the Run before this one left; nil: nothing.
+	Adopt *Handover
+	// Warnings are shown in status until the next; may be nil.
+	Warnings <-chan string
+	Log      *slog.Logger
 }
 
 // SocketName is the control API's socket within the runtime directory.
@@ -32,14 +35,12 @@ const SocketName = "control.sock"
 
 // Run is the daemon: it serves the control API and the DNS stub, and keeps the
 // chain up until ctx ends. It returns an error only if it could not start, for
-// instance because another daemon has the control socket.
-func Run(ctx context.Context, o Options) error {
+// instance because another daemon has the control socket; what o was to adopt is
+// then returned as it was. If ctx ends with the cause ErrReplaced, what goes on
+// is returned for the Run that follows, here or in another image.
+func Run(ctx context.Context, o Options) (*Handover, error) {
 	if err := makeDirs(o); err != nil {
-		return err
-	}
-	listener, err := control.Listen(filepath.Join(o.RuntimeDir, SocketName))
-	if err != nil {
-		return err
+		return o.Adopt, err
 	}
 	if o.StubSockets == nil {
 		o.StubSockets = NewStubSockets(nil)
@@ -47,10 +48,25 @@ func Run(ctx context.Context, o Options) error {
 	}
 	p, err := build(o)
 	if err != nil {
-		listener.Close()
-		return err
+		return o.Adopt, err
+	}
+	listener, err := listen(o)
+	if err != nil {
+		return o.Adopt, err
 	}
 	o.Log.Info("edgeagent started", "version", o.Version, "device", o.Config.Device.Thing, "config", o.ConfigFile)
+	p.tunnel.Adopt(o.Adopt.tunnels())
+	stopServices := p.serve(ctx, o, listener)
+	p.runChain(ctx)
+	left := p.settle(ctx, o, listener)
+	stopServices()
+	o.Log.Info("edgeagent stopped")
+	return left, nil
+}
+
+// serve starts what runs beside the chain and returns what ends it.
+func (p *parts) serve(ctx context.Context, o Options, listener *control.Listener) (stop func()) {
+	leaving := func() bool { return replaced(ctx) }
 	var services sync.WaitGroup
 	serviceCtx, stopServices := context.WithCancel(context.WithoutCancel(ctx))
 	services.Go(func() {
@@ -58,14 +74,15 @@ func Run(ctx context.Context, o Options) error {
 			o.Log.Error("the control API ended", "err", err)
 		}
 	})
+	p.dns.leaving = leaving
 	services.Go(func() { p.dns.run(serviceCtx) })
 	services.Go(func() { p.watchDoubt(serviceCtx) })
-	services.Go(func() { newNotifier(p.board, o.Log).run(serviceCtx) })
-	p.chain.Run(ctx)
-	stopServices()
-	services.Wait()
-	o.Log.Info("edgeagent stopped")
-	return nil
+	services.Go(func() { p.watchHeirs(serviceCtx) })
+	services.Go(func() { p.watchWarnings(serviceCtx, o.Warnings) })
+	n := newNotifier(p.board, o.Log)
+	n.leaving = leaving
+	services.Go(func() { n.run(serviceCtx) })
+	return func() { stopServices(); services.Wait() }
 }
 
 func makeDirs(o Options) error {

@@ -36,7 +36,7 @@ func build(o Options) (*parts, error) {
 	if note != "" {
 		o.Log.Warn(note)
 	}
-	board := status.NewBoard(cfg.Device.Thing, o.Version, "link", "dns", "endpoint", "broker", "tunnel")
+	board := status.NewBoard(cfg.Device.Thing, o.Version, stageNames()...)
 	client := &resolver.Client{UDPTimeout: cfg.Probe.Timeout}
 	prober := resolver.NewProber(resolver.ProberOptions{Host: cfg.Endpoint.Host, Client: client, Log: o.Log})
 
@@ -69,6 +69,7 @@ func build(o Options) (*parts, error) {
 		NameMissing:  func(err error) bool { return errors.Is(err, resolver.ErrNameMissing) },
 		LookupUplink: dns.stub.LookupUplink,
 		Device:       func() string { path, _ := p.link.Path(); return path.Device },
+		Owner:        o.RuntimeDir,
 		Log:          o.Log,
 	})
 	p.broker = mqtt.New(mqtt.Options{
@@ -96,6 +97,6 @@ func newLink(o Options, gate *clock.Gate, dns *dnsService, prober *resolver.Prob
 		ProbePath: func(ctx context.Context, path vpn.Path) (time.Duration, error) {
 			return prober.Probe(ctx, resolver.Path(path))
 		},
-		Alive: alive, Clock: gate, Log: o.Log,
+		Alive: alive, Clock: gate, Adopt: o.Adopt.link(), Log: o.Log,
 	})
 }

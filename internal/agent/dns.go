@@ -29,7 +29,11 @@ type dnsService struct {
 	sockets *StubSockets
 	host    *resolver.Host
 	root    bool
-	log     *slog.Logger
+	// inherits: the OS is pointed at the stub already, by the agent before.
+	// leaving: the agent after this one wants it to stay so.
+	inherits bool
+	leaving  func() bool
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	state   resolver.HostState
@@ -50,7 +54,8 @@ const (
 func newDNSService(o Options, board *status.Board, client *resolver.Client) (*dnsService, error) {
 	host := resolver.NewHost(resolver.HostOptions{Config: o.Config.Resolver, RuntimeDir: o.RuntimeDir, Log: o.Log})
 	d := &dnsService{
-		host: host, sockets: o.StubSockets, root: os.Geteuid() == 0, log: o.Log,
+		host: host, sockets: o.StubSockets, root: os.Geteuid() == 0,
+		inherits: o.Adopt.pointed(o.Config.Resolver), leaving: func() bool { return false }, log: o.Log,
 		state: resolver.HostState{Mode: host.Mode()}, faults: map[step]string{}, changed: make(chan struct{}),
 	}
 	var exempt []string
@@ -82,7 +87,7 @@ func closedBecause(board *status.Board) string {
 
 // run serves until ctx ends, then gives the OS its own DNS back.
 func (d *dnsService) run(ctx context.Context) {
-	if d.root {
+	if d.root && !d.inherits {
 		// What a killed daemon left behind would send the OS to a dead address.
 		d.try(restoring, d.host.Restore(ctx))
 	}
@@ -128,6 +133,9 @@ func (d *dnsService) serve(ctx context.Context, ready func()) {
 }
 
 func (d *dnsService) restore(ctx context.Context) {
+	if d.leaving() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, restoreWithin)
 	defer cancel()
 	d.try(restoring, d.host.Restore(ctx))

@@ -18,6 +18,9 @@ type notifier struct {
 	log    *slog.Logger
 	send   func(state string) error
 	period time.Duration // between WATCHDOG=1; 0 if systemd does not ask for it
+	// leaving: it does not say STOPPING=1, as another agent takes over in its
+	// place; nil: never.
+	leaving func() bool
 }
 
 func newNotifier(board *status.Board, log *slog.Logger) notifier {
@@ -38,7 +41,11 @@ func newNotifier(board *status.Board, log *slog.Logger) notifier {
 // daemon's lock and its scheduler are alive; the link's state never matters.
 func (n notifier) run(ctx context.Context) {
 	n.tell(daemon.SdNotifyReady)
-	defer n.tell(daemon.SdNotifyStopping)
+	defer func() {
+		if n.leaving == nil || !n.leaving() {
+			n.tell(daemon.SdNotifyStopping)
+		}
+	}()
 	var watchdog <-chan time.Time
 	if n.period > 0 {
 		ticker := time.NewTicker(n.period)
@@ -71,11 +78,18 @@ func (n notifier) tell(state string) {
 // statusLine is what `systemctl status edgeagent` shows: the first stage that
 // is not ok.
 func statusLine(s status.Snapshot) string {
-	f := s.FixFirst
-	if f == nil {
-		return "ok"
+	line := stageLine(s.FixFirst)
+	if s.Warning != "" {
+		line += "; " + s.Warning
 	}
-	if f.Detail == "" {
+	return line
+}
+
+func stageLine(f *status.Finding) string {
+	switch {
+	case f == nil:
+		return "ok"
+	case f.Detail == "":
 		return fmt.Sprintf("%s: %s", f.Stage, status.Title(f.Stage, f.Reason))
 	}
 	return fmt.Sprintf("%s: %s (%s)", f.Stage, status.Title(f.Stage, f.Reason), f.Detail)

@@ -1,0 +1,184 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"edgeagent/internal/config"
+	"edgeagent/internal/control"
+	"edgeagent/internal/handover"
+	"edgeagent/internal/status"
+	"edgeagent/internal/tunnel"
+	"edgeagent/internal/vpn"
+)
+
+// ErrReplaced is the cause with which Run's context ends when another Run
+// follows: OpenVPN, open tunnels and sockets then go on without it.
+var ErrReplaced = errors.New("replaced by another agent")
+
+// HandoverSchema is the number of Handover's form. It goes up with every change
+// that an older or newer version would misread; what only adds to it does not.
+const HandoverSchema = 1
+
+// Handover is what one Run leaves to the next. Its descriptors stay open, its
+// processes run. It holds the tokens of open tunnels.
+type Handover struct {
+	Version string            `json:"version"` // of the agent that left
+	Control *control.Handover `json:"control"`
+	Link    *vpn.Handover     `json:"link"`
+	Tunnels *tunnel.Handover  `json:"tunnels"`
+	// Resolver is the configuration for which the OS is pointed at the stub.
+	Resolver string `json:"resolver"`
+	// Stub are descriptors of the DNS stub's sockets, for another image.
+	Stub []StubSocket `json:"stub"`
+}
+
+// StubSocket is one socket of the DNS stub on its way to another image.
+type StubSocket struct {
+	Name string `json:"name"`
+	FD   int    `json:"fd"`
+}
+
+// FDs returns the descriptors in h.
+func (h *Handover) FDs() []int {
+	fds := append(h.Control.FDs(), append(h.Link.FDs(), h.Tunnels.FDs()...)...)
+	for _, s := range h.Stub {
+		fds = append(fds, s.FD)
+	}
+	return fds
+}
+
+// PIDs returns the processes in h.
+func (h *Handover) PIDs() []int { return append(h.Link.PIDs(), h.Tunnels.PIDs()...) }
+
+// endGrace is for each process of a Handover that nobody takes.
+const endGrace = time.Second
+
+// End ends everything in h: no Run follows.
+func (h *Handover) End() {
+	handover.Close(h.FDs()...)
+	for _, pid := range h.PIDs() {
+		handover.EndChild(pid, endGrace)
+	}
+}
+
+// The parts of a Handover, if there is one.
+func (h *Handover) link() *vpn.Handover {
+	if h == nil {
+		return nil
+	}
+	return h.Link
+}
+
+// tunnels returns none without a link that they go through.
+func (h *Handover) tunnels() *tunnel.Handover {
+	if h == nil {
+		return nil
+	}
+	return h.Tunnels
+}
+
+// pointed reports whether the OS is pointed at the stub as c wants it.
+func (h *Handover) pointed(c config.Resolver) bool { return h != nil && h.Resolver == resolverTerms(c) }
+
+// resolverTerms is equal for configurations that point the OS at the same stub
+// in the same way.
+func resolverTerms(c config.Resolver) string {
+	return fmt.Sprintf("%s %s %v", c.Listen, c.Host, c.Domains)
+}
+
+// replaced reports whether ctx has ended for another Run to follow.
+func replaced(ctx context.Context) bool { return context.Cause(ctx) == ErrReplaced }
+
+// listen takes the control socket over, or opens it.
+func listen(o Options) (*control.Listener, error) {
+	path := filepath.Join(o.RuntimeDir, SocketName)
+	if o.Adopt != nil && o.Adopt.Control != nil {
+		l, err := control.Adopt(path, o.Adopt.Control)
+		o.Adopt.Control = nil
+		if err == nil {
+			return l, nil
+		}
+		o.Log.Warn("opening a new control socket", "err", err)
+	}
+	return control.Listen(path)
+}
+
+// runChain runs the stages until ctx ends. Those with something that is to go on
+// are told before they are stopped.
+func (p *parts) runChain(ctx context.Context) {
+	chainCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	context.AfterFunc(ctx, func() {
+		if replaced(ctx) {
+			p.tunnel.Leave()
+			p.link.Leave()
+		}
+		stop()
+	})
+	p.chain.Run(chainCtx)
+}
+
+// settle collects what goes on, or ends what nobody has taken over.
+func (p *parts) settle(ctx context.Context, o Options, l *control.Listener) *Handover {
+	h := &Handover{Version: o.Version, Tunnels: p.tunnel.Settle(), Link: p.link.Settle(), Resolver: resolverTerms(o.Config.Resolver)}
+	if !replaced(ctx) {
+		return nil
+	}
+	var err error
+	if h.Control, err = l.HandOver(); err != nil {
+		o.Log.Warn("the control API will pause", "err", err)
+	}
+	return h
+}
+
+// watchHeirs ends the tunnels that were taken over as soon as the path under
+// them is known to be broken; the stage itself does so only once it runs.
+func (p *parts) watchHeirs(ctx context.Context) {
+	for {
+		changed := p.board.Changed()
+		for _, name := range []string{"link", "dns", "endpoint"} {
+			if p.board.Condition(name).State == status.Down {
+				p.tunnel.Abandon()
+				return
+			}
+		}
+		if p.board.Condition("tunnel").State.Usable() {
+			return // the stage has them
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watchWarnings shows the latest of warnings.
+func (p *parts) watchWarnings(ctx context.Context, warnings <-chan string) {
+	for {
+		select {
+		case text := <-warnings:
+			p.board.Warn(text)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// SocketFiles returns duplicates of the stub's sockets for another image, and
+// none if they cannot be had: it will make new ones.
+func (k *StubSockets) SocketFiles() []StubSocket {
+	var out []StubSocket
+	for _, f := range k.Files() {
+		fd, err := handover.Dup(f)
+		if err != nil {
+			return out
+		}
+		out = append(out, StubSocket{Name: f.Name(), FD: fd})
+	}
+	return out
+}

@@ -1,0 +1,285 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"edgeagent/internal/status"
+)
+
+// newerVersion is what the program says that takes over.
+const newerVersion = "9.9.9-newer"
+
+// upgradeRig is a device whose program's file can be replaced.
+type upgradeRig struct {
+	*Lab
+	*Agent
+	bin, newer string // the file that runs, and what is to take its place
+}
+
+// startUpgradable starts the program from a file of its own.
+func startUpgradable(t *testing.T, opts Options) *upgradeRig {
+	t.Helper()
+	l := start(t, opts)
+	dir := t.TempDir()
+	u := &upgradeRig{Lab: l, bin: filepath.Join(dir, "edgeagent"), newer: filepath.Join(dir, "newer")}
+	copyFile(t, os.Getenv(binEnv), u.bin)
+	buildVersion(t, u.newer, newerVersion)
+	var err error
+	u.Agent, err = l.StartAgent(u.bin)
+	must(t, err)
+	waitOK(t, u.Agent)
+	return u
+}
+
+// buildVersion builds the program as another version.
+func buildVersion(t *testing.T, out, version string) {
+	t.Helper()
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-X main.version="+version, "-o", out, "edgeagent/cmd/edgeagent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", version, err, text)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	must(t, err)
+	must(t, os.WriteFile(to, data, 0o755))
+}
+
+// install puts a file in the program's place as dpkg does: by rename.
+func (u *upgradeRig) install(t *testing.T, file string) {
+	t.Helper()
+	draft := u.bin + ".dpkg-new"
+	copyFile(t, file, draft)
+	must(t, os.Rename(draft, u.bin))
+}
+
+// hup sends SIGHUP and returns when.
+func (u *upgradeRig) hup() time.Time {
+	u.Signal(syscall.SIGHUP)
+	return time.Now()
+}
+
+// carried is what an upgrade must leave as it is.
+type carried struct{ openvpn, ifindex, proxies string }
+
+func (u *upgradeRig) carried(t *testing.T) carried {
+	t.Helper()
+	pids, err := u.Device.Processes("openvpn")
+	must(t, err)
+	index, err := u.Device.Run(t.Context(), "cat", "/sys/class/net/tun0/ifindex")
+	must(t, err)
+	return carried{fmt.Sprint(pids), index, fmt.Sprint(proxies(t, u.Agent))}
+}
+
+// watchControl asks for the status all the time until the returned function is
+// called, which returns the longest answer and how many there were none.
+func (u *upgradeRig) watchControl(t *testing.T) (stop func() (longest time.Duration, failed int)) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	var longest time.Duration
+	failed := 0
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			began := time.Now()
+			if _, err := u.Peek(context.WithoutCancel(ctx)); err != nil {
+				t.Logf("status: %v", err)
+				failed++
+			}
+			longest = max(longest, time.Since(began))
+		}
+	}()
+	return func() (time.Duration, int) { cancel(); <-done; return longest, failed }
+}
+
+// waitVersion waits until the program of that version has all stages ok.
+func (u *upgradeRig) waitVersion(t *testing.T, version string) {
+	t.Helper()
+	err := poll(within(t, agentTimeout), statusEvery, func() error {
+		s, err := u.Peek(t.Context())
+		if err == nil && (s.Version != version || s.State != status.OK) {
+			err = fmt.Errorf("version %s is %s", s.Version, s.State)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("waiting for version %s to be ok: %v\n%s", version, err, u.logText(t))
+	}
+}
+
+// logText is the agent's log.
+func (u *upgradeRig) logText(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(u.Log)
+	must(t, err)
+	return string(data)
+}
+
+// flow sends random bytes to the flipper without end, until the returned
+// function is called, which checks that all of them came back right.
+func flow(t *testing.T, conn net.Conn) (stop func() int) {
+	t.Helper()
+	sent, back := sha256.New(), sha256.New()
+	quit, done := make(chan struct{}), make(chan error, 2)
+	total := 0
+	go func() {
+		block := bytes.Repeat([]byte("0123456789abcdef"), 512)
+		for n := 0; ; n++ {
+			block[n%len(block)]++
+			select {
+			case <-quit:
+				done <- conn.(interface{ CloseWrite() error }).CloseWrite()
+				return
+			default:
+			}
+			if _, err := conn.Write(block); err != nil {
+				done <- fmt.Errorf("sending: %w", err)
+				return
+			}
+			sent.Write(block)
+			total += len(block)
+			time.Sleep(time.Millisecond) // a pace, not a wait
+		}
+	}()
+	go func() {
+		buf := make([]byte, 32<<10)
+		got := 0
+		for {
+			_ = conn.SetReadDeadline(time.Now().Add(testTimeout))
+			n, err := conn.Read(buf)
+			flip(buf[:n])
+			back.Write(buf[:n])
+			got += n
+			select {
+			case <-quit:
+				if got == total {
+					done <- nil
+					return
+				}
+			default:
+			}
+			if err != nil {
+				done <- fmt.Errorf("receiving after %d bytes: %w", got, err)
+				return
+			}
+		}
+	}()
+	return func() int {
+		t.Helper()
+		close(quit)
+		if err := errors.Join(<-done, <-done); err != nil && !errors.Is(err, io.EOF) {
+			t.Errorf("the stream broke: %v", err)
+		}
+		if !bytes.Equal(sent.Sum(nil), back.Sum(nil)) {
+			t.Error("the stream came back changed")
+		}
+		return total
+	}
+}
+
+// TestUpgradeKeepsTunnelsAndVPN has another binary take over while data flows
+// through two tunnels.
+func TestUpgradeKeepsTunnelsAndVPN(t *testing.T) {
+	t.Parallel()
+	u := startUpgradable(t, Options{Config: bothServices(nil)})
+	serveVNC(t, u.Lab, flipper)
+	sshTunnel, vnc := open(t, u.Lab, "SSH"), open(t, u.Lab, "VNC")
+	session := openSSH(t, sshTunnel)
+	endFlow := flow(t, dial(t, vnc, "VNC"))
+	before, connects := u.carried(t), brokerLog(t, u.Lab, "as "+Thing)
+	listed := list(t, u.Lab)
+
+	u.install(t, u.newer)
+	endControl := u.watchControl(t)
+	began := u.hup()
+	u.waitVersion(t, newerVersion)
+	took := time.Since(began)
+	longest, failed := endControl()
+	t.Logf("SIGHUP to all ok in the new program: %s; longest answer of the control API: %s", took.Round(time.Millisecond), longest.Round(time.Millisecond))
+	if failed > 0 {
+		t.Errorf("the control API failed %d times", failed)
+	}
+	session.say(t, "still here after the upgrade")
+	t.Logf("%d bytes went through and back", endFlow())
+	if after := u.carried(t); after != before {
+		t.Errorf("it was %+v, is %+v", before, after)
+	}
+	if n := brokerLog(t, u.Lab, "as "+Thing) - connects; n != 1 {
+		t.Errorf("%d connections to the broker, want one", n)
+	}
+	u.stillManaged(t, listed, sshTunnel, vnc)
+	clean(t, u.Lab, "upgrading")
+}
+
+// stillManaged checks that tunnels which were taken over are listed as they
+// were, counted, rotated, closed and reaped.
+func (u *upgradeRig) stillManaged(t *testing.T, before []listed, sshTunnel, vnc *Tunnel) {
+	t.Helper()
+	for i, now := range list(t, u.Lab) {
+		if b := before[i]; now.ID != b.ID || now.State != "open" || now.BytesIn < b.BytesIn {
+			t.Errorf("tunnel %+v is now %+v", b, now)
+		}
+	}
+	next, err := vnc.Rotate(within(t, testTimeout), false)
+	must(t, err)
+	waitList(t, u.Lab, "two, one of them new", func(list []listed) bool {
+		return len(list) == 2 && !slices.ContainsFunc(list, func(o listed) bool { return o.ID == before[1].ID || o.State != "open" })
+	})
+	flipped(t, dial(t, next, "VNC"), []byte("after the rotation"))
+	edgeagent(t, u.Lab, 0, "tunnel", "close", before[0].ID)
+	waitList(t, u.Lab, "one", func(list []listed) bool { return len(list) == 1 })
+	waitIdle(t, u.Agent, sshTunnel, next)
+}
+
+// TestUpgradeRefusesABadProgram leaves everything as it is.
+func TestUpgradeRefusesABadProgram(t *testing.T) {
+	t.Parallel()
+	u := startUpgradable(t, Options{})
+	before, s := u.carried(t), snapshot(t, u.Agent)
+	broken := filepath.Join(t.TempDir(), "broken")
+	must(t, os.WriteFile(broken, []byte("#!/bin/sh\necho no such luck\nexit 3\n"), 0o755))
+	u.install(t, broken)
+	u.hup()
+	err := poll(within(t, testTimeout), statusEvery, func() error {
+		s, err := u.Peek(t.Context())
+		if err == nil && !strings.Contains(s.Warning, "no such luck") {
+			err = fmt.Errorf("the warning is %q", s.Warning)
+		}
+		return err
+	})
+	must(t, err)
+	if after, now := u.carried(t), snapshotBy(t, u); after != before || now.Started != s.Started || now.State != status.OK {
+		t.Errorf("it was %+v since %v, is %+v since %v: %s", before, s.Started, after, now.Started, now.State)
+	}
+	u.install(t, u.newer)
+	u.hup()
+	u.waitVersion(t, newerVersion)
+	if s := snapshotBy(t, u); s.Warning != "" {
+		t.Errorf("the warning stays: %s", s.Warning)
+	}
+}
+
+// snapshotBy asks the socket: the program's file may be broken.
+func snapshotBy(t *testing.T, u *upgradeRig) status.Snapshot {
+	t.Helper()
+	s, err := u.Peek(t.Context())
+	must(t, err)
+	return s
+}
