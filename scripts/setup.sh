@@ -8,12 +8,14 @@ set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin
 
-# program:package
+# program:package; what is no program has its whole path
 lab="openvpn:openvpn unbound:unbound unbound-control:unbound mosquitto:mosquitto
 mosquitto_pub:mosquitto-clients dnsmasq:dnsmasq-base nft:nftables ip:iproute2 mount:mount
 sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client"
-# The race detector needs a C compiler; some tests look at the lab from outside.
-test="$lab gcc:gcc gcc:libc6-dev dig:bind9-dnsutils"
+# The race detector needs a C compiler; some tests look at the lab from outside,
+# some speak to mocks of NetworkManager and ModemManager on a bus of their own.
+test="$lab gcc:gcc gcc:libc6-dev dig:bind9-dnsutils dbus-daemon:dbus-daemon
+/usr/lib/python3/dist-packages/dbusmock:python3-dbusmock"
 deb="dh:debhelper"
 lintian="$deb lintian:lintian"
 # Booted systems: their root file systems, their disks, and what starts them.
@@ -31,7 +33,7 @@ as_root() {
 missing_packages() {
 	local pair
 	for pair in $1; do
-		command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
+		[ -e "${pair%%:*}" ] || command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
 	done | sort -u | tr '\n' ' '
 }
 
