@@ -11,13 +11,16 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test lab bench build build-arm deb lintian test-os need-go need-root clean
+.PHONY: help demo test lab bench build build-arm deb lintian test-os test-arm test-arm-boot test-pi need-go need-root clean
 
 help:
 	@echo 'make demo       the whole story in a lab on this machine, under 90 s (needs root or sudo)'
 	@echo 'make test       gofmt, vet, staticcheck, all tests with the race detector, system tests in the lab'
 	@echo 'make lab        bring the lab up and keep it; bin/labctl shell enters it'
 	@echo 'make test-os    the package on Debian 12 and 13, booted in the lab; RUN=regexp picks tests'
+	@echo 'make test-arm   the arm64 and armhf packages on foreign systems, by qemu-user; 6 minutes, later 1'
+	@echo 'make test-arm-boot  the same, booted on a board of QEMU: power on, path up, power cut; 10 minutes, later 4'
+	@echo 'make test-pi    the same on a Raspberry Pi 3B of QEMU; 6 minutes, later 2'
 	@echo 'make bench      Go benchmarks, and what is measured in the lab'
 	@echo 'make build      bin/edgeagent'
 	@echo 'make build-arm  dist/edgeagent-armv6, for every Raspberry Pi'
@@ -37,6 +40,12 @@ RUN ?= .
 test-os: need-root need-go
 	@scripts/setup.sh os
 	@GO=$(GO) VERSION=$(VERSION) scripts/test-os.sh '$(RUN)'
+
+test-arm: arm_tests = user
+test-arm-boot: arm_tests = boot
+test-pi: arm_tests = pi
+test-arm test-arm-boot test-pi: need-root need-go
+	@GO=$(GO) VERSION=$(VERSION) scripts/test-arm.sh $(arm_tests) '$(RUN)'
 
 lab: need-root need-go
 	@scripts/setup.sh lab

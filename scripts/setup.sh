@@ -20,6 +20,9 @@ deb="dh:debhelper"
 lintian="$deb lintian:lintian"
 # Booted systems: their root file systems, their disks, and what starts them.
 os="$lab $deb mmdebstrap:mmdebstrap systemd-nspawn:systemd-container nsenter:util-linux mkfs.ext4:e2fsprogs"
+# ARM systems: their programs one by one, and whole boards.
+arm="$lab $deb mmdebstrap:mmdebstrap qemu-arm-static:qemu-user-static qemu-aarch64-static:qemu-user-static
+arch-test:arch-test qemu-system-aarch64:qemu-system-arm modprobe:kmod cpio:cpio mkfs.ext4:e2fsprogs"
 
 fail() {
 	echo "setup: $*" >&2
@@ -75,7 +78,8 @@ test) wanted=$test ;;
 deb) wanted=$deb ;;
 lintian) wanted=$lintian ;;
 os) wanted=$os ;;
-*) fail "usage: scripts/setup.sh lab|test|deb|lintian|os" ;;
+arm) wanted=$arm ;;
+*) fail "usage: scripts/setup.sh lab|test|deb|lintian|os|arm" ;;
 esac
 
 read -ra packages <<<"$(missing_packages "$wanted")"

@@ -1,0 +1,137 @@
+package arm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"edgeagent/internal/lab/rootfs"
+)
+
+const (
+	kernelRelease = rootfs.Bookworm
+	kernelPackage = "linux-image-arm64" // depends on the current one
+
+	// kernelRecipe counts changes of what is made of the packages.
+	kernelRecipe = "1"
+
+	piDeviceTree = "bcm2837-rpi-3-b.dtb"
+)
+
+// modules are what the kernel needs to find a disk and a network on either
+// board, and what the agent needs of it: tun.
+func modules() []string {
+	return []string{
+		"virtio_pci", "virtio_blk", "virtio_net", // QEMU's virt
+		"bcm2835", "sdhci_iproc", "mmc_block", "dwc2", "cdc_ether", "bcm2835_wdt", // the Pi
+		"ext4", "tun",
+	}
+}
+
+// Kernel is Debian's arm64 kernel, as files to be given to QEMU. They are
+// shared and must not be written to.
+type Kernel struct {
+	Version    string
+	Image      string
+	Initrd     string // which mounts root= and goes on there
+	Modules    string // directory to be copied to /lib/modules of a root file system
+	DeviceTree string // of a Raspberry Pi 3B
+}
+
+// FetchKernel returns the kernel. It is downloaded by apt, but with a state of
+// its own: this machine's apt knows nothing of arm64.
+func FetchKernel(ctx context.Context) (Kernel, error) {
+	cache, err := rootfs.CacheDir("kernel")
+	if err != nil {
+		return Kernel{}, err
+	}
+	dir := filepath.Join(cache, kernelRelease+"-arm64-"+kernelRecipe)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := fetchKernel(ctx, cache, dir); err != nil {
+			return Kernel{}, fmt.Errorf("getting a kernel for arm64: %w", err)
+		}
+	}
+	version, err := os.ReadFile(filepath.Join(dir, "version"))
+	if err != nil {
+		return Kernel{}, fmt.Errorf("getting a kernel for arm64: %w", err)
+	}
+	return Kernel{
+		Version: string(version), Image: filepath.Join(dir, "vmlinuz"), Initrd: filepath.Join(dir, "initrd"),
+		Modules: filepath.Join(dir, "modules"), DeviceTree: filepath.Join(dir, piDeviceTree),
+	}, nil
+}
+
+// fetchKernel makes dir under another name: what bears the final one is complete.
+func fetchKernel(ctx context.Context, cache, dir string) error {
+	tmp, err := os.MkdirTemp(cache, "new-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	debs, err := download(ctx, filepath.Join(tmp, "apt"))
+	if err != nil {
+		return err
+	}
+	raw, done := filepath.Join(tmp, "raw"), filepath.Join(tmp, "done")
+	for _, deb := range debs {
+		if _, err := tool(ctx, "dpkg-deb", "-x", deb, raw); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(done, 0o755); err != nil {
+		return err
+	}
+	if err := assemble(ctx, raw, done); err != nil {
+		return err
+	}
+	return os.Rename(done, dir)
+}
+
+// download gets the kernel's package and a busybox for its initramfs.
+func download(ctx context.Context, dir string) ([]string, error) {
+	for _, d := range []string{"lists/partial", "cache/archives/partial", "debs"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	source, err := rootfs.Source(kernelRelease)
+	if err != nil {
+		return nil, err
+	}
+	list := filepath.Join(dir, "sources.list")
+	if err := os.WriteFile(list, []byte(source+"\n"), 0o644); err != nil {
+		return nil, err
+	}
+	apt := func(program string, args ...string) (string, error) {
+		cmd := exec.CommandContext(ctx, program, append([]string{
+			"-q", "-oAPT::Architecture=arm64", "-oAPT::Architectures=arm64",
+			// This machine's root may write where apt's own user may not.
+			"-oAPT::Sandbox::User=root",
+			"-oDir::Etc::SourceList=" + list, "-oDir::Etc::SourceParts=/dev/null",
+			"-oDir::State=" + dir, "-oDir::State::Lists=" + filepath.Join(dir, "lists"),
+			"-oDir::State::Status=/dev/null", "-oDir::Cache=" + filepath.Join(dir, "cache"),
+		}, args...)...)
+		cmd.Dir = filepath.Join(dir, "debs")
+		return output(cmd)
+	}
+	if _, err := apt("apt-get", "update"); err != nil {
+		return nil, err
+	}
+	depends, err := apt("apt-cache", "depends", "--important", kernelPackage)
+	if err != nil {
+		return nil, err
+	}
+	_, image, ok := strings.Cut(depends, "Depends: ")
+	if !ok {
+		return nil, fmt.Errorf("%s depends on nothing: %s", kernelPackage, depends)
+	}
+	if _, err := apt("apt-get", "download", strings.Fields(image)[0], "busybox-static"); err != nil {
+		return nil, err
+	}
+	return filepath.Glob(filepath.Join(dir, "debs", "*.deb"))
+}
