@@ -24,9 +24,10 @@ type HostOptions struct {
 	ResolvedConf  string // default /run/systemd/resolve/resolv.conf
 	NSSwitchConf  string // default /etc/nsswitch.conf
 	Resolvconf    string // the program resolvconf; default: where Debian has it
+	ResolvconfDir string // its records; default /run/resolvconf
 
-	// Repair puts a trampled resolv.conf back. Default Host.Apply, which needs
-	// root; a daemon without it may start its helper instead.
+	// Repair points a trampled system at the stub again. Default Host.Repair,
+	// which needs root; a daemon without it rings for its helper (RingForRepair).
 	Repair func(ctx context.Context) error
 	Log    *slog.Logger
 }
@@ -35,23 +36,27 @@ type HostOptions struct {
 type HostState struct {
 	Mode     string           // the decided mode
 	Pointed  bool             // the C library asks the stub and nobody else
-	Culprit  string           // who changed resolv.conf last, if it was changed
-	Repairs  int              // times it was put back since Watch began
+	Culprit  string           // who changed it last, if it was changed
+	Repairs  int              // times it was put back in the last hour
 	GaveUp   bool             // changed too often: put back no more for a while
 	Detail   string           // why it is not pointed, or not as configured
 	Upstream []netip.AddrPort // the uplink's servers
 }
 
-// ErrHostMode means that this version cannot point the OS at the stub in the
-// mode that is configured.
+// ErrHostMode means that the OS cannot be pointed at the stub in the mode that
+// is configured.
 var ErrHostMode = errors.New("host mode cannot be used")
 
-// Host points the operating system at the stub, and back. Apply and Restore
-// need root, the rest does not. It is safe for concurrent use, by several
-// processes as well.
+// Host points the operating system at the stub, and back. Apply, Repair and
+// Restore need root, the rest does not. It is safe for concurrent use, by
+// several processes as well.
 type Host struct {
-	o    HostOptions
-	file fileMode
+	o          HostOptions
+	file       fileMode
+	resolved   resolvedMode
+	resolvconf resolvconfMode
+	marker     marker
+	budget     budget
 
 	mu    sync.Mutex
 	trail []string // of the last decision that was logged
@@ -68,6 +73,7 @@ func NewHost(o HostOptions) *Host {
 		{&o.ResolvedConf, "/run/systemd/resolve/resolv.conf"},
 		{&o.NSSwitchConf, "/etc/nsswitch.conf"},
 		{&o.Resolvconf, "/sbin/resolvconf"},
+		{&o.ResolvconfDir, "/run/resolvconf"},
 	} {
 		if *d.path == "" {
 			*d.path = d.value
@@ -76,31 +82,33 @@ func NewHost(o HostOptions) *Host {
 	if dir, err := filepath.Abs(o.RuntimeDir); err == nil {
 		o.RuntimeDir = dir // it becomes the target of a link
 	}
-	h := &Host{o: o}
+	h := &Host{o: o, marker: marker{filepath.Join(o.RuntimeDir, "resolver.mode")}, budget: budget{filepath.Join(o.RuntimeDir, "resolver.repairs")}}
+	nothing := func(string) {}
 	h.file = fileMode{
 		etc: o.EtcResolvConf, saved: o.EtcResolvConf + ".edgeagent-saved", fresh: o.EtcResolvConf + ".edgeagent-new",
 		runtime: filepath.Join(o.RuntimeDir, "resolv.conf"), lock: filepath.Join(o.RuntimeDir, "resolv.conf.lock"),
-		stub: o.Config.Listen.Addr(), fallback: o.NMResolvConf, swap: renameExchange, step: func(string) {},
+		stub: o.Config.Listen.Addr(), fallback: o.NMResolvConf, swap: renameExchange, step: nothing,
 	}
-	if h.o.Repair == nil {
-		h.o.Repair = h.Apply
+	h.resolved = resolvedMode{control: resolvedBus{step: nothing}, stub: o.Config.Listen, domains: o.Config.Domains}
+	h.resolvconf = resolvconfMode{
+		program: o.Resolvconf, dir: o.ResolvconfDir, etc: o.EtcResolvConf, stub: o.Config.Listen.Addr(), step: nothing,
 	}
 	return h
 }
 
-// Mode returns the decided mode: config.HostFile, config.HostNone, or the one
-// that is configured although Apply cannot do it.
+// Mode returns the decided mode: one of config.HostResolved, HostResolvconf,
+// HostFile and HostNone.
 func (h *Host) Mode() string { return h.decide().mode }
 
 // Apply points the operating system at the stub, or undoes it if the mode is
-// none. What a crash left behind is healed first. It is idempotent, and a system
-// that is pointed at the stub stays so throughout. A configured mode that
-// cannot be used is an error that wraps ErrHostMode; the mode auto then falls
-// back to none.
+// none. What a crash or another mode left behind is healed first. It is
+// idempotent, and a system that is pointed at the stub stays so throughout. A
+// configured mode that cannot be used is an error that wraps ErrHostMode; the
+// mode auto then falls back to none.
 func (h *Host) Apply(ctx context.Context) error {
 	d := h.decide()
 	h.logTrail(d)
-	if d.mode != config.HostFile || d.fault != "" {
+	if d.mode == config.HostNone || d.fault != "" {
 		if err := h.Restore(ctx); err != nil {
 			return err
 		}
@@ -109,18 +117,20 @@ func (h *Host) Apply(ctx context.Context) error {
 		}
 		return nil
 	}
-	if err := h.file.apply(ctx, h.content); err != nil {
+	if err := h.applyAs(ctx, d); err != nil {
 		return fmt.Errorf("pointing the system at the stub: %w", err)
 	}
 	return nil
 }
 
-// Restore brings back what /etc/resolv.conf was: type, target, bytes, mode and
-// owner. If somebody has changed it since, that is newer and stays. It is
-// idempotent.
+// Restore brings the operating system's own DNS back. Of /etc/resolv.conf it
+// brings back type, target, bytes, mode and owner; if somebody has changed it
+// since, that is newer and stays. It is idempotent, and undoes every mode,
+// whatever the configuration says by now.
 func (h *Host) Restore(ctx context.Context) error {
-	if err := h.file.restore(ctx); err != nil {
-		return fmt.Errorf("restoring %s: %w", h.o.EtcResolvConf, err)
+	err := errors.Join(h.marker.remove(), h.file.restore(ctx), h.resolved.control.release(), h.resolvconf.restore(ctx))
+	if err != nil {
+		return fmt.Errorf("restoring the system's DNS: %w", err)
 	}
 	return nil
 }

@@ -73,11 +73,11 @@ func crashAt(t testing.TB, r *hostRig, operation string, n int) (crashed bool) {
 			panic(e)
 		}
 	}()
-	r.file.step = func(string) {
+	r.stepping(func(string) {
 		if n--; n == 0 {
 			panic(errCrash{})
 		}
-	}
+	})
 	if err := operations[operation](t.Context(), r.Host); err != nil {
 		t.Fatal(err)
 	}
@@ -217,12 +217,12 @@ func killMyself(t *testing.T, spec string) {
 		t.Fatal(err)
 	}
 	r := hostRigIn(part[0])
-	r.file.step = func(string) {
+	r.stepping(func(string) {
 		if n--; n == 0 {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
-	}
+	})
 	if err := operations[part[1]](t.Context(), r.Host); err != nil {
 		t.Fatal(err)
 	}

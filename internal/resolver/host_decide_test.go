@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"edgeagent/internal/config"
@@ -10,11 +11,13 @@ import (
 // The devices of the table are those that people have.
 func TestDecide(t *testing.T) {
 	nothing := func(*facts) {}
+	const alsoFile = "resolv.conf names others than systemd-resolved's stub, so it is replaced as well"
 	for _, tc := range []struct {
 		name       string
 		configured string // "" is auto
 		facts      func(*facts)
 		mode       string
+		file       bool // beside systemd-resolved; always in mode file
 		fault      string
 		trail      []string
 	}{
@@ -33,19 +36,27 @@ func TestDecide(t *testing.T) {
 			mode: config.HostFile, trail: []string{"resolv.conf is a symbolic link to /data/resolv.conf"}},
 
 		{name: "Ubuntu", facts: func(f *facts) {
-			f.kind, f.target, f.names53, f.resolved = kindSymlink, "../run/systemd/resolve/stub-resolv.conf", true, true
-		}, mode: config.HostNone, fault: "steering systemd-resolved is not in this version",
-			trail: []string{"resolv.conf leads to systemd-resolved, which runs",
-				"resolved is not possible: steering systemd-resolved is not in this version"}},
+			f.kind, f.target, f.names53, f.only53, f.resolved = kindSymlink, "../run/systemd/resolve/stub-resolv.conf", true, true, true
+		}, mode: config.HostResolved, trail: []string{"resolv.conf leads to systemd-resolved, which runs"}},
+		{name: "Ubuntu with the stub on another port", facts: func(f *facts) {
+			f.kind, f.target, f.names53, f.only53, f.resolved = kindSymlink, "../run/systemd/resolve/stub-resolv.conf", true, true, true
+			f.port = 5353
+		}, mode: config.HostResolved, trail: []string{"resolv.conf leads to systemd-resolved, which runs"}},
+		{name: "Ubuntu in a network that claims private names", facts: func(f *facts) {
+			f.names53, f.only53, f.resolved, f.rival = true, true, true, "eth0"
+		}, mode: config.HostFile, trail: []string{"resolv.conf leads to systemd-resolved, which would ask eth0 for private names"}},
+		{name: "Debian with nss-resolve in such a network", facts: func(f *facts) {
+			f.names53, f.only53, f.resolved, f.nss, f.rival = true, true, true, true, "eth0"
+		}, mode: config.HostResolved, trail: []string{"resolv.conf leads to systemd-resolved, which runs"}},
 		{name: "systemd-resolved without its stub", facts: func(f *facts) {
 			f.kind, f.target, f.resolved = kindSymlink, "/run/systemd/resolve/resolv.conf", true
-		}, mode: config.HostNone, fault: "steering systemd-resolved is not in this version",
-			trail: []string{"resolv.conf leads to systemd-resolved, which runs",
-				"resolved is not possible: steering systemd-resolved is not in this version"}},
+		}, mode: config.HostResolved, file: true, trail: []string{"resolv.conf leads to systemd-resolved, which runs", alsoFile}},
 		{name: "systemd-resolved past resolv.conf", facts: func(f *facts) { f.resolved, f.nss = true, true },
-			mode: config.HostNone, fault: "steering systemd-resolved is not in this version",
-			trail: []string{"nsswitch.conf asks systemd-resolved, which runs, past resolv.conf",
-				"resolved is not possible: steering systemd-resolved is not in this version"}},
+			mode: config.HostResolved, file: true, trail: []string{"nsswitch.conf asks systemd-resolved, which runs, past resolv.conf", alsoFile}},
+		{name: "systemd-resolved past an immutable resolv.conf", facts: func(f *facts) { f.resolved, f.nss, f.obstacle = true, true, "is immutable" },
+			mode: config.HostNone, file: true, fault: "resolv.conf is immutable",
+			trail: []string{"nsswitch.conf asks systemd-resolved, which runs, past resolv.conf", alsoFile,
+				"resolved is not possible: resolv.conf is immutable"}},
 		{name: "systemd-resolved that nobody asks", facts: func(f *facts) { f.resolved = true },
 			mode: config.HostFile, trail: []string{"resolv.conf is a regular file that nobody claims"}},
 		{name: "what systemd-resolved left", facts: func(f *facts) { f.kind, f.names53, f.nss = kindRegular, true, true },
@@ -53,12 +64,14 @@ func TestDecide(t *testing.T) {
 				"resolv.conf is a regular file that nobody claims"}},
 
 		{name: "Pi OS with dhcpcd and openresolv", facts: func(f *facts) { f.owner, f.resolvconf = "resolvconf", resolvconfOpen },
-			mode: config.HostNone, fault: "steering resolvconf is not in this version",
-			trail: []string{"openresolv makes resolv.conf", "resolvconf is not possible: steering resolvconf is not in this version"}},
+			mode: config.HostResolvconf, trail: []string{"openresolv makes resolv.conf"}},
+		{name: "openresolv and the stub on another port", facts: func(f *facts) { f.owner, f.resolvconf, f.port = "resolvconf", resolvconfOpen, 5353 },
+			mode: config.HostNone, fault: "resolv.conf cannot name port 5353, only 53",
+			trail: []string{"openresolv makes resolv.conf", "resolvconf is not possible: resolv.conf cannot name port 5353, only 53"}},
 		{name: "Debian's resolvconf", facts: func(f *facts) {
-			f.kind, f.target, f.resolvconf = kindSymlink, "/etc/resolvconf/run/resolv.conf", resolvconfDebian
-		}, mode: config.HostNone, fault: "steering resolvconf is not in this version",
-			trail: []string{"Debian's resolvconf makes resolv.conf", "resolvconf is not possible: steering resolvconf is not in this version"}},
+			f.kind, f.target, f.resolvconf = kindSymlink, "../run/resolvconf/resolv.conf", resolvconfDebian
+		}, mode: config.HostFile,
+			trail: []string{"Debian's resolvconf makes the file that resolv.conf leads to; it has no exclusive records"}},
 		{name: "openresolv that is not used", facts: func(f *facts) { f.owner, f.resolvconf, f.networkManager = "NetworkManager", resolvconfOpen, true },
 			mode: config.HostFile, trail: []string{"NetworkManager runs; it leaves a link that is not its own alone"}},
 		{name: "resolvconf that was removed", facts: func(f *facts) { f.owner = "resolvconf" },
@@ -83,10 +96,16 @@ func TestDecide(t *testing.T) {
 			mode: config.HostFile, fault: "resolv.conf is immutable", trail: []string{"configured: file"}},
 		{name: "none on an immutable one", configured: config.HostNone, facts: func(f *facts) { f.obstacle = "is immutable" },
 			mode: config.HostNone, trail: []string{"configured: none"}},
-		{name: "resolved", configured: config.HostResolved, facts: nothing,
-			mode: config.HostResolved, fault: "steering systemd-resolved is not in this version", trail: []string{"configured: resolved"}},
-		{name: "resolvconf", configured: config.HostResolvconf, facts: nothing,
-			mode: config.HostResolvconf, fault: "steering resolvconf is not in this version", trail: []string{"configured: resolvconf"}},
+		{name: "resolved", configured: config.HostResolved, facts: func(f *facts) { f.resolved, f.only53 = true, true },
+			mode: config.HostResolved, trail: []string{"configured: resolved"}},
+		{name: "resolved without systemd-resolved", configured: config.HostResolved, facts: nothing,
+			mode: config.HostResolved, file: true, fault: "systemd-resolved does not run", trail: []string{"configured: resolved", alsoFile}},
+		{name: "resolvconf", configured: config.HostResolvconf, facts: func(f *facts) { f.resolvconf = resolvconfOpen },
+			mode: config.HostResolvconf, trail: []string{"configured: resolvconf"}},
+		{name: "resolvconf that is Debian's", configured: config.HostResolvconf, facts: func(f *facts) { f.resolvconf = resolvconfDebian },
+			mode: config.HostResolvconf, fault: "openresolv is not installed (Debian's resolvconf)", trail: []string{"configured: resolvconf"}},
+		{name: "resolvconf without one", configured: config.HostResolvconf, facts: nothing,
+			mode: config.HostResolvconf, fault: "openresolv is not installed (no resolvconf)", trail: []string{"configured: resolvconf"}},
 	} {
 		f := facts{kind: kindRegular, port: 53}
 		tc.facts(&f)
@@ -94,6 +113,9 @@ func TestDecide(t *testing.T) {
 			tc.configured = config.HostAuto
 		}
 		got := decide(tc.configured, f)
+		if got.file != (tc.file || got.mode == config.HostFile || strings.HasPrefix(tc.trail[len(tc.trail)-1], "file is not possible")) {
+			t.Errorf("%s: resolv.conf is replaced: %v", tc.name, got.file)
+		}
 		if got.mode != tc.mode || got.fault != tc.fault || !slices.Equal(got.trail, tc.trail) {
 			t.Errorf("%s: %s (%s)\n%q, want %s (%s)\n%q", tc.name, got.mode, got.fault, got.trail, tc.mode, tc.fault, tc.trail)
 		}

@@ -51,12 +51,21 @@ func hostRigIn(dir string, change ...func(*HostOptions)) *hostRig {
 		ResolvedConf:  filepath.Join(dir, "run/systemd/resolve/resolv.conf"),
 		NSSwitchConf:  filepath.Join(dir, "etc/nsswitch.conf"),
 		Resolvconf:    filepath.Join(dir, "sbin/resolvconf"),
+		ResolvconfDir: filepath.Join(dir, "run/resolvconf"),
 		Log:           slog.New(slog.NewTextHandler(log, nil)),
 	}
 	for _, c := range change {
 		c(&o)
 	}
-	return &hostRig{Host: NewHost(o), dir: dir, log: log}
+	r := &hostRig{Host: NewHost(o), dir: dir, log: log}
+	r.resolved.control = &fakeResolved{dir: filepath.Dir(o.ResolvedConf), step: func(string) {}}
+	return r
+}
+
+// stepping has step called after each call that changes something.
+func (r *hostRig) stepping(step func(string)) {
+	r.file.step, r.resolvconf.step = step, step
+	r.resolved.control.(*fakeResolved).step = step
 }
 
 func (r *hostRig) path(name string) string { return filepath.Join(r.dir, name) }

@@ -298,13 +298,16 @@ func TestApplyWithModeNoneUndoes(t *testing.T) {
 	}
 }
 
-func TestModesOfLaterVersions(t *testing.T) {
-	for _, mode := range []string{config.HostResolved, config.HostResolvconf} {
+func TestModesThatTheSystemDoesNotHave(t *testing.T) {
+	for mode, missing := range map[string]string{
+		config.HostResolved:   "systemd-resolved does not run",
+		config.HostResolvconf: "openresolv is not installed",
+	} {
 		r := newHostRig(t, func(o *HostOptions) { o.Config.Host = mode })
 		originals()["file"](t, r)
 		before := r.snapshot(t)
 		err := r.Apply(t.Context())
-		if !errors.Is(err, ErrHostMode) || !strings.Contains(err.Error(), "not in this version") || r.Mode() != mode {
+		if !errors.Is(err, ErrHostMode) || !strings.Contains(err.Error(), missing) || r.Mode() != mode {
 			t.Errorf("%s: mode %s, %v", mode, r.Mode(), err)
 		}
 		if got := r.snapshot(t); got != before {

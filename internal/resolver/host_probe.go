@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"net"
@@ -30,7 +31,7 @@ func (h *Host) probe() facts {
 	f := facts{
 		ours:           h.file.applied(),
 		port:           h.o.Config.Listen.Port(),
-		resolved:       resolvedRuns(filepath.Dir(h.o.ResolvedConf)),
+		resolved:       h.resolved.control.present() || resolvedRuns(filepath.Dir(h.o.ResolvedConf)),
 		nss:            nssAsksResolved(h.o.NSSwitchConf),
 		networkManager: isDir(filepath.Dir(h.o.NMResolvConf)),
 		resolvconf:     resolvconfKind(h.o.Resolvconf),
@@ -40,12 +41,24 @@ func (h *Host) probe() facts {
 	if f.kind != kindDirectory {
 		conf, _ := readConf(original)
 		f.owner = conf.owner
-		f.names53 = slices.Contains(conf.servers, resolvedStub)
+		f.names53, f.only53 = slices.Contains(conf.servers, resolvedStub), conf.onlyAsks(resolvedStub)
+	}
+	if f.resolved {
+		f.rival = h.rival()
 	}
 	if !f.ours { // or a root file system that was made read-only since would undo it
 		f.obstacle = obstacle(h.o.EtcResolvConf)
 	}
 	return f
+}
+
+// rival names a link that systemd-resolved would ask for private names.
+func (h *Host) rival() string {
+	v, err := h.resolved.control.look(context.Background())
+	if c, ok := h.resolved.rival(v.claims); ok && err == nil {
+		return c.link
+	}
+	return ""
 }
 
 func kindOf(path string) (fileKind, string) {

@@ -26,7 +26,7 @@ func TestProbe(t *testing.T) {
 			r.put(t, "etc/nsswitch.conf", "passwd: files\nhosts: files resolve [!UNAVAIL=return] dns # as shipped\n")
 			r.listen(t)
 		}, facts{kind: kindSymlink, target: "../run/systemd/resolve/stub-resolv.conf", owner: "systemd-resolved",
-			names53: true, resolved: true, nss: true}},
+			names53: true, only53: true, resolved: true, nss: true}},
 		"an old systemd-resolved": {func(t *testing.T, r *hostRig) {
 			r.put(t, "run/systemd/resolve/resolv.conf", "")
 		}, facts{kind: kindMissing, resolved: true}},

@@ -23,6 +23,11 @@ func (h *Host) Search() []string { return h.source().conf.search }
 
 // source returns the first candidate that names a server, or else the first.
 func (h *Host) source() source {
+	if h.resolvconf.record() != nil {
+		// openresolv's resolv.conf is of our record alone.
+		conf := h.resolvconf.others()
+		return source{path: h.o.ResolvconfDir, conf: conf, servers: h.guarded(conf.servers)}
+	}
 	candidates := h.candidates()
 	for _, path := range candidates {
 		if s := h.read(path); len(s.servers) > 0 {

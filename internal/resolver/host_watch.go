@@ -50,6 +50,9 @@ func (h *Host) Watch(ctx context.Context, notify func(HostState)) error {
 // lead to.
 func (h *Host) watched() []string {
 	paths := []string{h.o.EtcResolvConf, h.file.runtime, h.o.NMResolvConf, h.o.ResolvedConf}
+	for _, d := range recordDirs {
+		paths = append(paths, filepath.Join(h.o.ResolvconfDir, d, resolvconfRecord))
+	}
 	for _, link := range []string{h.o.EtcResolvConf, h.file.saved} {
 		if target, err := filepath.EvalSymlinks(link); err == nil {
 			paths = append(paths, target)
@@ -64,10 +67,8 @@ type hostWatch struct {
 	notify  func(HostState)
 	told    *HostState
 	culprit string
-	repairs int
-	spent   []time.Time // repairs in the window
-	due     time.Time   // of the next repair; zero: none is needed
-	failure error       // of the last repair
+	due     time.Time // of the next repair; zero: none is needed
+	failure error     // of the last repair
 }
 
 // look finds out how things are, tells if that is news, and plans a repair if
@@ -75,55 +76,67 @@ type hostWatch struct {
 func (w *hostWatch) look(now time.Time) {
 	d := w.decide()
 	w.logTrail(d)
-	if d.mode == config.HostFile && d.fault == "" {
+	if d.file && d.fault == "" {
 		w.refresh()
 	}
 	state := w.inspect(d)
-	if w.trampled(d) {
-		w.culprit = w.findCulprit()
+	switch {
+	case w.trampled(d):
+		w.culprit = w.findCulprit(d)
 		w.plan(now, &state)
-	} else {
+	case w.unpointed(state) && w.told == nil:
+		// Nobody has pointed it: the configuration was mended after the start.
+		w.plan(now, &state)
+	case w.due.IsZero() || !w.unpointed(state):
 		w.due, w.failure = time.Time{}, nil
 	}
-	state.Culprit, state.Repairs = w.culprit, w.repairs
+	state.Culprit, state.Repairs = w.culprit, len(w.budget.spent(now))
 	if w.told == nil || !reflect.DeepEqual(*w.told, state) {
 		w.told = &state
 		w.notify(state)
 	}
 }
 
+// unpointed reports whether the system should be pointed at the stub and never
+// was.
+func (w *hostWatch) unpointed(s HostState) bool {
+	d := w.decide()
+	return !s.Pointed && d.mode != config.HostNone && d.fault == "" && w.marker.get() == "" && !w.file.hasSaved()
+}
+
 // plan sets the time of the next repair.
 func (w *hostWatch) plan(now time.Time, state *HostState) {
-	for len(w.spent) > 0 && now.Sub(w.spent[0]) >= repairWindow {
-		w.spent = w.spent[1:]
-	}
 	if w.failure != nil {
 		state.Detail += "; " + w.failure.Error()
 	}
+	again := w.budget.next(now)
+	state.GaveUp = again.After(now)
 	switch {
-	case len(w.spent) >= maxRepairs:
-		state.GaveUp = true
-		w.due = w.spent[0].Add(repairWindow)
+	case state.GaveUp:
+		w.due = again
 	case w.due.IsZero():
 		w.due = now.Add(settleFor)
 	}
-	if state.GaveUp && !w.told.GaveUp {
-		w.o.Log.Error("resolv.conf is changed again and again, it is left alone for now",
-			"by", w.culprit, "times", len(w.spent), "until", w.due)
+	if state.GaveUp && (w.told == nil || !w.told.GaveUp) {
+		w.o.Log.Error("the system's DNS is changed again and again, it is left alone for now",
+			"by", w.culprit, "times", maxRepairs, "until", w.due)
 	}
 }
 
-// repair puts resolv.conf back, unless it came right by itself.
+// repair has the system pointed at the stub again, unless it came right by
+// itself.
 func (w *hostWatch) repair(ctx context.Context, now time.Time) {
 	d := w.decide()
-	if !w.trampled(d) {
+	if !w.trampled(d) && w.pointed(d) {
 		return
 	}
-	w.spent = append(w.spent, now)
-	w.due = now.Add(repairAgain)
-	w.o.Log.Warn("resolv.conf was changed, putting it back", "by", w.culprit, "what", w.inspect(d).Detail)
-	if w.failure = w.o.Repair(ctx); w.failure == nil {
-		w.repairs++
+	if w.due = now.Add(repairAgain); !w.trampled(d) {
+		w.due = time.Time{} // asked for once: who refuses has reasons
+	}
+	if w.o.Repair == nil {
+		w.failure = w.repairAt(ctx, now)
+	} else {
+		w.failure = w.o.Repair(ctx)
 	}
 }
 
