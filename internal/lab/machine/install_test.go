@@ -43,11 +43,11 @@ func notConfigured(t *testing.T, m *Machine) {
 	if got := property(t, m, Unit, "NRestarts"); got != "0" {
 		t.Errorf("NRestarts of a unit that waits for its configuration: %s", got)
 	}
-	if got := property(t, m, Unit, "StatusText"); !strings.Contains(got, "not configured") {
+	if got := property(t, m, Unit, "StatusText"); !strings.Contains(got, "fill in device.thing") {
 		t.Errorf("systemctl status says %q", got)
 	}
 	r, err := m.Run(t.Context(), "edgeagent", "status")
-	if must(t, err); r.Code != 1 || !strings.Contains(r.Output, "not configured") {
+	if must(t, err); r.Code != 1 || !strings.Contains(r.Output, "NOT CONFIGURED") || !strings.Contains(r.Output, "fill in device.thing") {
 		t.Errorf("edgeagent status: exit code %d:\n%s", r.Code, r.Output)
 	}
 	if got := resolvConf(t, m); got != m.lab.ResolvConf() {
