@@ -41,8 +41,11 @@ package() {
 		cat "$work/log" >&2
 		exit 1
 	}
-	mv "$work/edgeagent_${version}_$1.deb" "$out/"
-	stat -c '%n: %s bytes' "$out/edgeagent_${version}_$1.deb"
+	file=$out/edgeagent_${version}_$1.deb
+	mv "$work/${file##*/}" "$file"
+	stat -c '%n: %s bytes' "$file"
+	# It is downloaded over SIM cards.
+	[ "$(stat -c %s "$file")" -le 6000000 ] || { echo "deb.sh: more than 6 MB: $file" >&2; exit 1; }
 }
 
 # The pages are written by the program itself: by this machine's build of it.

@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	},
 	"scripts/testreport": {},
 	"internal/manual":    {},
+	"packaging":          {},
 	// The daemon's commands, the root helpers (resolver, modem) and the built-in proxy.
 	"cmd/edgeagent": {
 		"internal/config", "internal/handover", "internal/status", "internal/control", "internal/agent",

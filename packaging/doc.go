@@ -1,0 +1,3 @@
+// Package packaging holds what becomes of the program on Debian, and the tests
+// of it. There is no code to import here.
+package packaging
