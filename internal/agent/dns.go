@@ -29,11 +29,9 @@ type dnsService struct {
 	sockets *StubSockets
 	host    *resolver.Host
 	root    bool
-	// inherits: the OS is pointed at the stub already, by the agent before.
-	// leaving: the agent after this one wants it to stay so.
-	inherits bool
-	leaving  func() bool
-	log      *slog.Logger
+	ring    func(context.Context) error // asks the root helper to see to the OS
+	leaving func() bool                 // the agent after this one wants the OS to stay pointed
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	state   resolver.HostState
@@ -52,10 +50,15 @@ const (
 )
 
 func newDNSService(o Options, board *status.Board, client *resolver.Client) (*dnsService, error) {
-	host := resolver.NewHost(resolver.HostOptions{Config: o.Config.Resolver, RuntimeDir: o.RuntimeDir, Log: o.Log})
+	root := os.Geteuid() == 0
+	options := resolver.HostOptions{Config: o.Config.Resolver, RuntimeDir: o.RuntimeDir, Log: o.Log}
+	ring := resolver.RingForRepair(o.RuntimeDir)
+	if !root {
+		options.Repair = ring
+	}
+	host := resolver.NewHost(options)
 	d := &dnsService{
-		host: host, sockets: o.StubSockets, root: os.Geteuid() == 0,
-		inherits: o.Adopt.pointed(o.Config.Resolver), leaving: func() bool { return false }, log: o.Log,
+		host: host, sockets: o.StubSockets, root: root, ring: ring, leaving: func() bool { return false }, log: o.Log,
 		state: resolver.HostState{Mode: host.Mode()}, faults: map[step]string{}, changed: make(chan struct{}),
 	}
 	var exempt []string
@@ -87,16 +90,12 @@ func closedBecause(board *status.Board) string {
 
 // run serves until ctx ends, then gives the OS its own DNS back.
 func (d *dnsService) run(ctx context.Context) {
-	if d.root && !d.inherits {
-		// What a killed daemon left behind would send the OS to a dead address.
-		d.try(restoring, d.host.Restore(ctx))
-	}
 	// The stub outlives ctx until the OS has its own DNS back: no lookup in
 	// between meets a dead address.
 	serveCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	listening := make(chan struct{})
-	running.Go(func() { d.serve(serveCtx, sync.OnceFunc(func() { close(listening) })) })
+	running.Go(func() { d.serve(serveCtx, listening) })
 	defer running.Wait()
 	defer stop()
 	select {
@@ -105,30 +104,56 @@ func (d *dnsService) run(ctx context.Context) {
 		return
 	}
 	if d.root {
-		d.try(applying, d.host.Apply(ctx))
+		d.point(ctx)
 		defer d.restore(context.WithoutCancel(ctx))
 	}
 	d.try(watching, d.host.Watch(ctx, d.seen))
 }
 
-// serve keeps the stub listening until ctx ends, and calls ready each time it does.
-func (d *dnsService) serve(ctx context.Context, ready func()) {
-	for {
+// serve keeps the stub listening until ctx ends. It closes listening when it does
+// so for the first time, and points the OS at the stub itself when it does again.
+func (d *dnsService) serve(ctx context.Context, listening chan<- struct{}) {
+	first := sync.OnceFunc(func() { close(listening) })
+	for again := false; ; again = true {
 		err := d.sockets.listen(d.stub, d.log)
 		if err == nil {
 			d.try(serving, nil)
-			ready()
+			if again {
+				d.point(ctx)
+			}
+			first()
 			err = d.stub.Serve(ctx)
 		}
 		if ctx.Err() != nil {
 			return
 		}
 		d.try(serving, err)
+		d.undo(ctx)
 		select {
 		case <-time.After(listenAgain):
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// point has the OS ask the stub.
+func (d *dnsService) point(ctx context.Context) {
+	if d.root {
+		d.try(applying, d.host.Apply(ctx))
+	} else {
+		d.try(applying, d.ring(ctx))
+	}
+}
+
+// undo gives the OS its own DNS back while the stub cannot be had: what a killed
+// daemon left behind would send the OS to a dead address.
+func (d *dnsService) undo(ctx context.Context) {
+	switch {
+	case d.root:
+		d.try(restoring, d.host.Restore(ctx))
+	case d.host.State().Pointed:
+		d.try(restoring, d.ring(ctx))
 	}
 }
 

@@ -3,11 +3,9 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"time"
 
-	"edgeagent/internal/config"
 	"edgeagent/internal/control"
 	"edgeagent/internal/handover"
 	"edgeagent/internal/status"
@@ -30,8 +28,6 @@ type Handover struct {
 	Control *control.Handover `json:"control"`
 	Link    *vpn.Handover     `json:"link"`
 	Tunnels *tunnel.Handover  `json:"tunnels"`
-	// Resolver is the configuration for which the OS is pointed at the stub.
-	Resolver string `json:"resolver"`
 	// Stub are descriptors of the DNS stub's sockets, for another image.
 	Stub []StubSocket `json:"stub"`
 }
@@ -81,15 +77,6 @@ func (h *Handover) tunnels() *tunnel.Handover {
 	return h.Tunnels
 }
 
-// pointed reports whether the OS is pointed at the stub as c wants it.
-func (h *Handover) pointed(c config.Resolver) bool { return h != nil && h.Resolver == resolverTerms(c) }
-
-// resolverTerms is equal for configurations that point the OS at the same stub
-// in the same way.
-func resolverTerms(c config.Resolver) string {
-	return fmt.Sprintf("%s %s %v", c.Listen, c.Host, c.Domains)
-}
-
 // replaced reports whether ctx has ended for another Run to follow.
 func replaced(ctx context.Context) bool { return context.Cause(ctx) == ErrReplaced }
 
@@ -124,7 +111,7 @@ func (p *parts) runChain(ctx context.Context) {
 
 // settle collects what goes on, or ends what nobody has taken over.
 func (p *parts) settle(ctx context.Context, o Options, l *control.Listener) *Handover {
-	h := &Handover{Version: o.Version, Tunnels: p.tunnel.Settle(), Link: p.link.Settle(), Resolver: resolverTerms(o.Config.Resolver)}
+	h := &Handover{Version: o.Version, Tunnels: p.tunnel.Settle(), Link: p.link.Settle()}
 	if !replaced(ctx) {
 		return nil
 	}
@@ -173,12 +160,12 @@ func (p *parts) watchWarnings(ctx context.Context, warnings <-chan string) {
 // none if they cannot be had: it will make new ones.
 func (k *StubSockets) SocketFiles() []StubSocket {
 	var out []StubSocket
-	for _, f := range k.Files() {
+	for i, f := range k.Files() {
 		fd, err := handover.Dup(f)
 		if err != nil {
 			return out
 		}
-		out = append(out, StubSocket{Name: f.Name(), FD: fd})
+		out = append(out, StubSocket{Name: stubSocketNames[i], FD: fd})
 	}
 	return out
 }

@@ -44,8 +44,8 @@ func NewStubSockets(inherited []*os.File) *StubSockets {
 	return k
 }
 
-// Files returns the kept sockets for a re-execution, named as NewStubSockets
-// expects them. They stay open here. None before the stub has listened.
+// Files returns the kept sockets, UDP first, for a re-execution. They stay open
+// here. None before the stub has listened.
 func (k *StubSockets) Files() []*os.File {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -88,6 +88,16 @@ func (k *StubSockets) discard(log *slog.Logger) {
 		if err := k.notify("FDSTOREREMOVE=1\nFDNAME=" + name); err != nil {
 			log.Warn("giving back the DNS stub's sockets failed", "err", err)
 		}
+	}
+}
+
+// Release gives up what is kept, for a daemon that will not serve for now: what
+// asks there must be refused, or it would wait for ever.
+func (k *StubSockets) Release(log *slog.Logger) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.files) > 0 {
+		k.discard(log)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"edgeagent/internal/control"
+	"edgeagent/internal/resolver"
 	"edgeagent/internal/status"
 )
 
@@ -42,6 +43,7 @@ func StartStandby(o Options, device string, first status.Update) (*Standby, erro
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Standby{board: status.NewBoard(device, o.Version, append([]string{StageConfig}, stageNames()...)...), stop: stop}
 	s.Show(first)
+	leaveDNS(o)
 	s.ended.Go(func() {
 		if err := control.NewServer(s, o.Log).Serve(ctx, listener); err != nil {
 			o.Log.Error("the control API ended", "err", err)
@@ -51,6 +53,17 @@ func StartStandby(o Options, device string, first status.Update) (*Standby, erro
 	n.send = goingOn(n.send)
 	s.ended.Go(func() { n.run(ctx) })
 	return s, nil
+}
+
+// leaveDNS has the OS go back to its own DNS, for no stub runs now. The root
+// helper sees that nobody listens.
+func leaveDNS(o Options) {
+	if o.StubSockets != nil {
+		o.StubSockets.Release(o.Log)
+	}
+	if err := resolver.RingForRepair(o.RuntimeDir)(context.Background()); err != nil {
+		o.Log.Warn("asking for the OS's own DNS", "err", err)
+	}
 }
 
 // goingOn is send without the word that the daemon is stopping.
