@@ -12,6 +12,7 @@ import (
 type fakeKernel struct {
 	mu     sync.Mutex
 	v      view
+	bound  map[string]netip.Addr // devices with a way of their own, and its gateway
 	events chan struct{}
 }
 
@@ -76,14 +77,34 @@ func (k *fakeKernel) Change(remove, add []route) error {
 	return nil
 }
 
+// Leaves follows the longest prefix, then the lowest metric; index 0 is a refusal.
 func (k *fakeKernel) Leaves(addr netip.Addr) (int, error) {
-	best := route{index: 0}
-	for i, r := range k.view().routes {
-		if r.dst.Contains(addr) && (i == 0 || r.dst.Bits() > best.dst.Bits() || best.index == 0 || r.dst.Bits() == best.dst.Bits() && r.metric < best.metric) {
-			best = r
+	best, found := route{}, false
+	for _, r := range k.view().routes {
+		longer := r.dst.Bits() > best.dst.Bits() || r.dst.Bits() == best.dst.Bits() && r.metric < best.metric
+		if r.dst.Contains(addr) && (!found || longer) {
+			best, found = r, true
 		}
 	}
 	return best.index, nil
+}
+
+// Bind notes the device that has a way of its own.
+func (k *fakeKernel) Bind(d device, gateway netip.Addr) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.bound == nil {
+		k.bound = map[string]netip.Addr{}
+	}
+	k.bound[d.name] = gateway
+	return nil
+}
+
+func (k *fakeKernel) Unbind(d device) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.bound, d.name)
+	return nil
 }
 
 // brokenKernel cannot be watched.

@@ -19,6 +19,8 @@ const (
 	refusalEvery = 30 * time.Second
 	// rescueFactsEvery is for signal and operator while all is well.
 	rescueFactsEvery = 5 * time.Minute
+	// putOffLeast is before a rung is asked for again whose budget was used up.
+	putOffLeast = time.Minute
 )
 
 // rescue is how the recovery of a dialled link goes.
@@ -208,7 +210,8 @@ func (w *warden) rescued(now time.Time, d doneRung) {
 		error
 		NotBefore() time.Time
 	}](d.err); ok {
-		w.rescue.ladder.putOff(d.rung.name, wait.NotBefore())
+		// A budget that is said to be free again already was not free just now.
+		w.rescue.ladder.putOff(d.rung.name, later(wait.NotBefore(), now.Add(putOffLeast)))
 	}
 	w.timers.sooner(lookTimer, now.Add(inspectEvery))
 	w.pulse.hurry(now)

@@ -220,7 +220,13 @@ func (w *warden) resting() bool { return w.duty.standby && w.i.opts.Link.Metered
 
 // lose gives the path up because the device does not carry.
 func (w *warden) lose(now time.Time, c cause) {
-	w.blame(now, c)
+	// What the modem refuses explains why the device is not there.
+	if w.path == nil && w.rescue.refused != nil && w.cause != nil {
+		return
+	}
+	if w.path != nil || w.cause == nil || w.cause.reason != c.reason || w.cause.text != c.text {
+		w.blame(now, c)
+	}
 	if w.path == nil {
 		return
 	}

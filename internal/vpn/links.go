@@ -1,0 +1,296 @@
+package vpn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"edgeagent/internal/clock"
+	"edgeagent/internal/config"
+	"edgeagent/internal/status"
+)
+
+// LinksOptions is what the ordered links are made of. Rescue, Meter, Alive and
+// Adopt are optional.
+type LinksOptions struct {
+	Links    []config.Link // the preferred first
+	Probe    config.Probe
+	Recovery config.Recovery
+	// Servers, RuntimeDir, Lookup, ProbePath and Alive are as in Options.
+	Servers    []netip.Addr
+	RuntimeDir string
+	Lookup     func(ctx context.Context, host string) ([]netip.Addr, error)
+	ProbePath  func(ctx context.Context, p Path) (time.Duration, error)
+	Alive      func() time.Time
+	// Rescue returns who recovers a link of type interface; nil: nobody.
+	Rescue func(l config.Link) Rescue
+	// Meter counts what the agent spends on each device; wrap its connections.
+	Meter *Meter
+	// Adopt returns what an OpenVPN link of that name has left; nil: nothing.
+	Adopt func(name string) *Handover
+	Clock *clock.Gate
+	Log   *slog.Logger
+}
+
+// ErrUnknown is wrapped by the error for a link that is not in the configuration.
+var ErrUnknown = errors.New("no such link")
+
+// Links is the stage "link" over several links in order: the first healthy one
+// carries the path. Its methods are safe for concurrent use, but Run, which is
+// called once at a time.
+//
+// Each link runs by itself, and whoever depends on the path sees one link only.
+// A switch is a loss to them, however short: the path is withdrawn and the loss
+// reported, the routes are moved, and only then the other path is there.
+type Links struct {
+	o       LinksOptions
+	roads   *roads
+	members []*member
+	poke    chan struct{} // something to wait for has changed
+
+	mu      sync.Mutex
+	report  status.Report // nil while there is no Run
+	told    status.Update
+	open    bool      // Path may be used
+	front   *member   // that carries, or is to; nil: none yet
+	began   time.Time // the Run
+	lost    time.Time // when front was lost
+	wake    time.Time // when to decide again; zero: at the next event
+	leaving bool
+}
+
+// carrier is one link: an OpenVPN or an Interface.
+type carrier interface {
+	Run(ctx context.Context, report status.Report) error
+	Path() (Path, bool)
+	Route(ctx context.Context, addrs ...netip.Addr) error
+	Restart(ctx context.Context) error
+	Pace() time.Duration
+	serve(d duty)
+}
+
+// NewLinks returns the links. It touches neither files nor network.
+func NewLinks(o LinksOptions) (*Links, error) {
+	if len(o.Links) == 0 || o.Clock == nil || o.Log == nil {
+		return nil, errors.New("links: Links, Clock and Log are required")
+	}
+	if o.Meter == nil {
+		o.Meter = &Meter{}
+	}
+	l := newLinks(o, linux{})
+	for _, c := range o.Links {
+		m := l.add(c)
+		run, err := l.carrier(c, m)
+		if err != nil {
+			return nil, err
+		}
+		m.run = run
+	}
+	return l, nil
+}
+
+// newLinks takes the kernel that tests replace. Members are added to it.
+func newLinks(o LinksOptions, k interfaceKernel) *Links {
+	return &Links{o: o, roads: newRoads(k, o.Links), poke: make(chan struct{}, 1)}
+}
+
+// add appends a member that has no link yet.
+func (l *Links) add(c config.Link) *member {
+	m := &member{link: c, lane: l.roads.lane(c), hold: holdBase, wanted: make(chan struct{}, 1)}
+	l.members = append(l.members, m)
+	return m
+}
+
+// carrier makes the link of a configuration entry.
+func (l *Links) carrier(c config.Link, m *member) (carrier, error) {
+	alive := func() time.Time { return l.aliveOf(m) }
+	if c.Type == config.LinkInterface {
+		o := InterfaceOptions{
+			Link: c, Probe: l.o.Probe, Recovery: l.o.Recovery, Servers: l.o.Servers, ProbePath: l.o.ProbePath,
+			Alive: alive, Meter: l.o.Meter, Clock: l.o.Clock, Log: l.o.Log,
+		}
+		if l.o.Rescue != nil {
+			o.Rescue = l.o.Rescue(c)
+		}
+		return newInterface(o, m.lane), o.check()
+	}
+	o := Options{
+		Link: c, Probe: l.o.Probe, Recovery: l.o.Recovery, Servers: l.o.Servers, RuntimeDir: l.o.RuntimeDir,
+		Lookup: l.o.Lookup, ProbePath: l.o.ProbePath, Alive: alive, Clock: l.o.Clock, Log: l.o.Log,
+	}
+	if l.o.Adopt != nil {
+		o.Adopt = l.o.Adopt(c.Name)
+	}
+	vpn, err := NewOpenVPN(o)
+	if err != nil {
+		return nil, err
+	}
+	vpn.kernel = m.lane
+	return vpn, nil
+}
+
+// aliveOf returns when traffic last came in through m: what the broker's session
+// received before the switch came through another link.
+func (l *Links) aliveOf(m *member) time.Time {
+	l.mu.Lock()
+	mine, since := l.open && l.front == m, m.chosen
+	l.mu.Unlock()
+	if !mine || l.o.Alive == nil {
+		return time.Time{}
+	}
+	if at := l.o.Alive(); at.After(since) {
+		return at
+	}
+	return time.Time{}
+}
+
+// String names the stage.
+func (*Links) String() string { return "link" }
+
+// Run keeps the links, each for itself, until ctx ends. It returns an error only
+// if the network cannot be watched. Routes and guards are gone when it returns,
+// but after Leave.
+func (l *Links) Run(ctx context.Context, report status.Report) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	events, err := l.roads.Watch(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.roads.tend(); err != nil {
+		return fmt.Errorf("guarding the VPC's ranges: %w", err)
+	}
+	l.mu.Lock()
+	l.report, l.began, l.told, l.front = report, time.Now(), status.Update{}, nil
+	l.decide(l.began)
+	l.mu.Unlock()
+	var running sync.WaitGroup
+	for _, m := range l.members {
+		running.Go(func() { l.keep(ctx, m) })
+	}
+	l.watch(ctx, events)
+	running.Wait()
+	return l.end()
+}
+
+// end closes a run.
+func (l *Links) end() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.report, l.open, l.front = nil, false, nil
+	if l.leaving {
+		return nil
+	}
+	if err := l.roads.clear(); err != nil {
+		l.o.Log.Error("clearing up the links", "err", err)
+	}
+	return nil
+}
+
+// watch decides when it is time, and keeps the guards, until ctx ends.
+func (l *Links) watch(ctx context.Context, events <-chan struct{}) {
+	clock, guards := time.NewTimer(0), time.NewTimer(time.Hour)
+	defer clock.Stop()
+	defer guards.Stop()
+	for {
+		l.mu.Lock()
+		wait := time.Hour
+		if !l.wake.IsZero() {
+			wait = max(time.Until(l.wake), 0)
+		}
+		l.mu.Unlock()
+		clock.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.poke:
+		case <-clock.C:
+			l.mu.Lock()
+			l.decide(time.Now())
+			l.mu.Unlock()
+		case <-events:
+			guards.Reset(inspectEvery)
+		case <-guards.C:
+			if err := l.roads.tend(); err != nil {
+				l.o.Log.Warn("guarding the VPC's ranges", "err", err)
+			}
+		}
+	}
+}
+
+// Path returns where traffic goes; false while no link is usable.
+func (l *Links) Path() (Path, bool) {
+	l.mu.Lock()
+	m := l.front
+	open := l.open && m != nil
+	l.mu.Unlock()
+	if !open {
+		return Path{}, false
+	}
+	return m.run.Path()
+}
+
+// Route makes each address leave by the link that carries the path, and has it
+// refused on this device wherever no link takes it.
+func (l *Links) Route(ctx context.Context, addrs ...netip.Addr) error {
+	if err := l.roads.guard(addrs...); err != nil {
+		l.o.Log.Warn("guarding the VPC's addresses", "err", err)
+	}
+	l.mu.Lock()
+	m := l.front
+	l.mu.Unlock()
+	if m == nil {
+		return fmt.Errorf("routing %v: %w", addrs, ErrDown)
+	}
+	return m.run.Route(ctx, addrs...)
+}
+
+// Pace returns how often the link that carries the path is probed while all is
+// well.
+func (l *Links) Pace() time.Duration {
+	l.mu.Lock()
+	m := l.front
+	l.mu.Unlock()
+	if m == nil {
+		m = l.members[0]
+	}
+	return m.run.Pace()
+}
+
+// Restart begins a link anew, for a person who asked for it; an empty name means
+// the one that carries the path. An unknown name is an error that wraps ErrUnknown.
+func (l *Links) Restart(ctx context.Context, name string) error {
+	l.mu.Lock()
+	m := l.front
+	l.mu.Unlock()
+	if m == nil {
+		m = l.members[0]
+	}
+	if name != "" {
+		i := slices.IndexFunc(l.members, func(m *member) bool { return m.link.Name == name })
+		if i < 0 {
+			return fmt.Errorf("%w: %q; there is %s", ErrUnknown, name, strings.Join(l.names(), ", "))
+		}
+		m = l.members[i]
+	}
+	err := m.run.Restart(ctx)
+	if errors.Is(err, ErrDown) {
+		return fmt.Errorf("link %s is not dialled before it is needed: %w", m.link.Name, err)
+	}
+	return err
+}
+
+// names are the links' names in their order.
+func (l *Links) names() []string {
+	var out []string
+	for _, m := range l.members {
+		out = append(out, m.link.Name)
+	}
+	return out
+}

@@ -1,0 +1,4 @@
+package vpn
+
+// serve tells the link what it is for now.
+func (o *OpenVPN) serve(d duty) {}
