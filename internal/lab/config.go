@@ -14,6 +14,7 @@ type section struct{ name, head, indent string }
 var sections = []section{
 	{"device", "device:\n", "  "},
 	{"link", "links:\n  - name: vpn\n", "    "},
+	{"canal", "  - name: canal\n", "    "},
 	{"resolver", "resolver:\n", "  "},
 	{"endpoint", "endpoint:\n", "  "},
 	{"mqtt", "mqtt:\n", "  "},
@@ -49,6 +50,10 @@ func (l *Lab) writeConfig() error {
 		keys["link.cert"] = l.path("pki", "vpn-client.crt")
 		keys["link.key"] = l.path("pki", "vpn-client.key")
 	}
+	if l.opts.Canal == CanalAlone {
+		maps.DeleteFunc(keys, func(key, _ string) bool { return strings.HasPrefix(key, "link.") })
+	}
+	maps.Copy(keys, l.canalKeys())
 	maps.Copy(keys, l.opts.Config)
 	text, err := yamlOf(keys)
 	if err != nil {
@@ -63,6 +68,9 @@ func yamlOf(keys map[string]string) (string, error) {
 	rest := maps.Clone(keys)
 	for _, s := range sections {
 		head := s.head
+		if s.name == "canal" && b.Len() > 0 && !strings.Contains(b.String(), "\nlinks:") {
+			head = "links:\n" + head
+		}
 		for _, key := range slices.Sorted(maps.Keys(keys)) {
 			name, ok := strings.CutPrefix(key, s.name+".")
 			if !ok {

@@ -27,6 +27,7 @@ type data struct {
 	ResolverAddr, TunnelingAddr, PublicTunnelingAddr netip.Addr
 	VPNAddr, OrdinaryAddr, PublicDNS                 netip.Addr
 	TrapAddrs, UplinkDNS, Brokers, Listeners         []netip.Addr
+	Resolvers                                        []netip.Addr
 
 	Zone, TunnelingZone                 string
 	TTL                                 int
@@ -45,6 +46,7 @@ func (l *Lab) data() data {
 		VPNAddr: VPNAddr, OrdinaryAddr: OrdinaryAddr, PublicDNS: PublicDNS,
 		TrapAddrs: TrapAddrs, Brokers: BrokerAddrs, Listeners: slices.Concat(BrokerAddrs, OtherAddrs),
 		UplinkDNS: append([]netip.Addr{lan.Gateway.Addr(), PublicDNS}, lan.Squatters...),
+		Resolvers: l.resolvers(),
 		Zone:      EndpointHost, TunnelingZone: TunnelingHost, TTL: l.opts.ttl(),
 		Shadowing: l.opts.ShadowingZone, SplitTunnel: l.opts.SplitTunnel, FieldConfig: l.opts.FieldConfig,
 		VPNCA:   string(l.certs.vpnCA.CertPEM()),

@@ -22,6 +22,7 @@ type Lab struct {
 	Device, Uplink, VPC *Node
 	Capture             *Capture       // of the device's whole traffic on the uplink
 	AWS                 *awsiot.Broker // with Options.AWSIoT only
+	Canal               *Canal         // with Options.Canal only
 	Tunneling           *tunneling.Service
 	Dir                 string // everything the lab writes, logs in Dir/log
 
@@ -64,7 +65,7 @@ func (l *Lab) build(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for _, step := range []func(context.Context) error{
-		l.makeFiles, l.makeNodes, l.connect, l.startCapture, l.startPrograms,
+		l.makeFiles, l.makeNodes, l.connect, l.startCanal, l.startCapture, l.startPrograms,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -28,6 +28,9 @@ type Options struct {
 	// AWSIoT puts the stand-in for AWS IoT Core behind the endpoint's name
 	// instead of mosquitto, with these quirks to begin with.
 	AWSIoT *awsiot.Quirks
+	// Canal adds a SIM whose traffic enters the VPC by peering, and makes it a
+	// link of the configuration; keys of Config for it begin with "canal.".
+	Canal CanalUse
 	// Delay holds back every packet between the device and the VPN server, each
 	// way: the round trip is twice as long.
 	Delay time.Duration
