@@ -19,7 +19,7 @@ func TestARMv6(t *testing.T) {
 	asked(t, "user", "test-arm")
 	bin := unpack(t, ARMHF())
 	out, err := output(zero(t, bin, "version"))
-	if must(t, err); !strings.Contains(out, "linux/arm)") {
+	if must(t, err); !strings.Contains(out, "linux/arm,") {
 		t.Errorf("it says: %s", out)
 	}
 	ca := filepath.Join(t.TempDir(), "ca.pem")

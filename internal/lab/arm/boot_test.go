@@ -36,11 +36,10 @@ func (g *gateway) boots(t *testing.T, what string, more ...string) string {
 	t.Helper()
 	before := g.sessions(t)
 	g.powerUp(t, more...)
-	active := g.active(t)
 	g.connected(t, before)
 	up := time.Since(g.vm.PowerOn)
-	figure(t, "%s: power on to service active %.1f s, to path up %.1f s", what, active.Seconds(), up.Seconds())
 	s := g.waitStatus(t, allOK)
+	figure(t, "%s: power on to service active %.1f s, to path up %.1f s", what, g.active(t).Seconds(), up.Seconds())
 	if s.Device != lab.Thing {
 		t.Errorf("the device is %s", s.Device)
 	}

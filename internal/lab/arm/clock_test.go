@@ -18,9 +18,8 @@ func TestBootWithoutTheTime(t *testing.T) {
 	asked(t, "boot", "test-arm-boot")
 	g := newGateway(t, ARM64(), Virt())
 	g.powerUp(t, "-rtc", "base=1970-01-01T00:00:00")
-	figure(t, "without the time: power on to service active %.1f s", g.active(t).Seconds())
-
 	s := g.waitStatus(t, blamesClock)
+	figure(t, "without the time: power on to service active %.1f s", g.active(t).Seconds())
 	t.Logf("the clock says %s; status says: %s; next: %s", g.ssh(t, "date --iso-8601"), s.FixFirst.Detail, s.FixFirst.Hint)
 	g.quiet(t)
 	if s := g.waitStatus(t, blamesClock); s.FixFirst.Stage != "link" {

@@ -11,20 +11,23 @@ import (
 	"edgeagent/internal/lab/machine"
 )
 
-// fieldFiles are what a technician copies to a device, and from where: paths
-// inside the lab's directory.
-var fieldFiles = map[string]string{
-	"/etc/edgeagent/openvpn/client.ovpn":       "device/client.ovpn",
-	"/etc/edgeagent/certs/AmazonRootCA1.pem":   "pki/iot-ca.crt",
-	"/etc/edgeagent/certs/certificate.pem.crt": "pki/device.crt",
-	"/etc/edgeagent/certs/private.pem.key":     "pki/device.key",
+// fieldFiles returns where a technician copies a device's files to, and from
+// where: paths inside the lab's directory.
+func fieldFiles() map[string]string {
+	return map[string]string{
+		"/etc/edgeagent/openvpn/client.ovpn":       "device/client.ovpn",
+		"/etc/edgeagent/certs/AmazonRootCA1.pem":   "pki/iot-ca.crt",
+		"/etc/edgeagent/certs/certificate.pem.crt": "pki/device.crt",
+		"/etc/edgeagent/certs/private.pem.key":     "pki/device.key",
+	}
 }
 
 // trusted is what every program of a Debian trusts. The tunneling service's
 // certificate is from the lab's own root.
 const trusted = "/etc/ssl/certs/ca-certificates.crt"
 
-// network is systemd.network(5) of a wired device.
+// network is systemd.network(5) of a wired device: virtio's and USB's interfaces
+// have names of their own, and tun0 must stay the agent's.
 const network = `[Match]
 Name=en* eth* usb*
 [Network]
@@ -49,7 +52,7 @@ func (s *System) Configure(ctx context.Context, l *lab.Lab) error {
 		return fmt.Errorf("configuring a device: %w", err)
 	}
 	script := "cat /etc/edgeagent/certs/AmazonRootCA1.pem >>" + trusted + "; chgrp edgeagent"
-	for to, from := range fieldFiles {
+	for to, from := range fieldFiles() {
 		data, err := os.ReadFile(filepath.Join(l.Dir, from))
 		if err != nil {
 			return fmt.Errorf("configuring a device: %w", err)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -128,12 +127,17 @@ func (g *gateway) powerUp(t *testing.T, more ...string) {
 	g.vm = vm
 }
 
-// active waits until systemd calls the service started.
+// active returns how long after power on systemd had the service active. It
+// reads the board's own clock, so it may be asked at any time later.
 func (g *gateway) active(t *testing.T) time.Duration {
 	t.Helper()
-	took, err := g.vm.WaitConsole(within(t, bootTimeout), regexp.MustCompile(`Started edgeagent\.service`))
-	must(t, err)
-	return took
+	out := g.ssh(t, "systemctl show --value --property=ActiveEnterTimestampMonotonic edgeagent; cut -d' ' -f1 /proc/uptime")
+	running := time.Since(g.vm.PowerOn)
+	var at, uptime float64 // microseconds and seconds since the kernel's start
+	if _, err := fmt.Sscan(out, &at, &uptime); err != nil || at == 0 {
+		t.Fatalf("systemd has the service active at %q: %v", out, err)
+	}
+	return running + time.Duration((at/1e6-uptime)*float64(time.Second))
 }
 
 // sessions counts the device's sessions at the broker so far.
@@ -148,6 +152,7 @@ func (g *gateway) sessions(t *testing.T) int {
 func (g *gateway) connected(t *testing.T, before int) {
 	t.Helper()
 	must(t, poll(within(t, bootTimeout), pathEvery, func() error {
+		must(t, g.vm.Err())
 		if g.sessions(t) == before {
 			return fmt.Errorf("no session at the broker after %s", time.Since(g.vm.PowerOn))
 		}
@@ -217,5 +222,23 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// poll calls try at that pace until it succeeds or ctx ends; the error is then
+// the last one of try.
+func poll(ctx context.Context, every time.Duration, try func() error) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		case <-tick.C:
+		}
 	}
 }

@@ -10,7 +10,9 @@ import (
 	"strings"
 )
 
-// initScript is process 1 of the initramfs. Devices of the Pi come late.
+// initScript is process 1 of the initramfs: modprobe, mount, go. Debian's own
+// initramfs tools would run for minutes under emulation and bring what no board
+// here needs. An SD card comes late, so the disk is waited for.
 const initScript = `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /root /sbin /usr/bin /usr/sbin
 /bin/busybox --install -s
@@ -54,7 +56,8 @@ func assemble(ctx context.Context, raw, dir string) error {
 	return makeInitrd(ctx, raw, dir)
 }
 
-// pickModules copies the modules and what they depend on, 2 of 300 MB.
+// pickModules copies the modules and what they depend on, 2 of 300 MB. The
+// initramfs takes them all; the root file system has them for udev and systemd.
 func pickModules(ctx context.Context, raw, dir, version string) error {
 	if _, err := tool(ctx, "depmod", "-b", raw, version); err != nil {
 		return err
@@ -113,6 +116,7 @@ func makeInitrd(ctx context.Context, raw, dir string) error {
 			return err
 		}
 	}
+	// newc is the only format that the kernel reads. See its initramfs docs.
 	pack := exec.CommandContext(ctx, "sh", "-c", `find . | cpio --quiet -o -H newc | gzip -1 >"$0"`, filepath.Join(dir, "initrd"))
 	pack.Dir = tree
 	_, err := output(pack)

@@ -94,35 +94,15 @@ func fetchKernel(ctx context.Context, cache, dir string) error {
 
 // download gets the kernel's package and a busybox for its initramfs.
 func download(ctx context.Context, dir string) ([]string, error) {
-	for _, d := range []string{"lists/partial", "cache/archives/partial", "debs"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	source, err := rootfs.Source(kernelRelease)
+	a, err := newApt(dir)
 	if err != nil {
 		return nil, err
 	}
-	list := filepath.Join(dir, "sources.list")
-	if err := os.WriteFile(list, []byte(source+"\n"), 0o644); err != nil {
+	if _, err := a.run(ctx, "apt-get", "update"); err != nil {
 		return nil, err
 	}
-	apt := func(program string, args ...string) (string, error) {
-		cmd := exec.CommandContext(ctx, program, append([]string{
-			"-q", "-oAPT::Architecture=arm64", "-oAPT::Architectures=arm64",
-			// This machine's root may write where apt's own user may not.
-			"-oAPT::Sandbox::User=root",
-			"-oDir::Etc::SourceList=" + list, "-oDir::Etc::SourceParts=/dev/null",
-			"-oDir::State=" + dir, "-oDir::State::Lists=" + filepath.Join(dir, "lists"),
-			"-oDir::State::Status=/dev/null", "-oDir::Cache=" + filepath.Join(dir, "cache"),
-		}, args...)...)
-		cmd.Dir = filepath.Join(dir, "debs")
-		return output(cmd)
-	}
-	if _, err := apt("apt-get", "update"); err != nil {
-		return nil, err
-	}
-	depends, err := apt("apt-cache", "depends", "--important", kernelPackage)
+	// The package itself is empty: its name stays while kernels come and go.
+	depends, err := a.run(ctx, "apt-cache", "depends", "--important", kernelPackage)
 	if err != nil {
 		return nil, err
 	}
@@ -130,8 +110,45 @@ func download(ctx context.Context, dir string) ([]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s depends on nothing: %s", kernelPackage, depends)
 	}
-	if _, err := apt("apt-get", "download", strings.Fields(image)[0], "busybox-static"); err != nil {
+	if _, err := a.run(ctx, "apt-get", "download", strings.Fields(image)[0], "busybox-static"); err != nil {
 		return nil, err
 	}
-	return filepath.Glob(filepath.Join(dir, "debs", "*.deb"))
+	return filepath.Glob(filepath.Join(a.dir, "debs", "*.deb"))
+}
+
+// apt is this machine's, with a state of its own in a directory.
+type apt struct{ dir, sources string }
+
+func newApt(dir string) (apt, error) {
+	for _, d := range []string{"lists/partial", "cache/archives/partial", "debs"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return apt{}, err
+		}
+	}
+	source, err := rootfs.Source(kernelRelease)
+	if err != nil {
+		return apt{}, err
+	}
+	a := apt{dir, filepath.Join(dir, "sources.list")}
+	return a, os.WriteFile(a.sources, []byte(source+"\n"), 0o644)
+}
+
+// run runs one of apt's programs; what it downloads lands in debs. Proxies and
+// the like stay as this machine's configuration has them. See apt.conf(5).
+func (a apt) run(ctx context.Context, program string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, append([]string{
+		"-q", "-oAPT::Architecture=arm64", "-oAPT::Architectures=arm64",
+		// This machine's root may write where apt's own user may not.
+		"-oAPT::Sandbox::User=root",
+		"-oDir::Etc::SourceList=" + a.sources, "-oDir::Etc::SourceParts=/dev/null",
+		"-oDir::State=" + a.dir, "-oDir::State::Lists=" + filepath.Join(a.dir, "lists"),
+		// Nothing is installed in there: downloads are not held up by it.
+		"-oDir::State::Status=/dev/null", "-oDir::Cache=" + filepath.Join(a.dir, "cache"),
+	}, args...)...)
+	cmd.Dir = filepath.Join(a.dir, "debs")
+	out, err := output(cmd)
+	if err != nil {
+		err = fmt.Errorf("running %s %s: %w", program, strings.Join(args, " "), err)
+	}
+	return out, err
 }

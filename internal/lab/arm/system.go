@@ -39,6 +39,7 @@ func NewSystem(ctx context.Context, arch Arch, dir string) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A copy, not an overlay: no mount has to be undone, and mkfs.ext4 reads it.
 	if _, err := tool(ctx, "cp", "-a", root+"/.", dir); err != nil {
 		return nil, err
 	}
@@ -49,6 +50,7 @@ func NewSystem(ctx context.Context, arch Arch, dir string) (*System, error) {
 func (s *System) Command(ctx context.Context, argv ...string) (*exec.Cmd, error) {
 	args := append([]string{"-c", enterScript, s.Dir}, argv...)
 	cmd := exec.CommandContext(ctx, "/bin/sh", args...)
+	// This machine's environment is nothing to a foreign system.
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive"}
 	return cmd, Emulate(cmd, s.Arch)
 }
@@ -89,7 +91,7 @@ func (s *System) Write(name, content string, mode os.FileMode) error {
 	if err := os.WriteFile(path, []byte(content), mode); err != nil {
 		return fmt.Errorf("writing a file of a root file system: %w", err)
 	}
-	return os.Chmod(path, mode) // whatever the umask says
+	return os.Chmod(path, mode) // an older file's own, and whatever the umask says
 }
 
 // tool runs a program of this machine and returns what it wrote to its standard

@@ -17,7 +17,7 @@ import (
 )
 
 // transferred is what goes each way at once.
-const transferred = 4 << 20
+const transferred = 16 << 20
 
 // transferTimeout bounds it all: an emulated proxy encrypts 2 to 10 MB a second.
 const transferTimeout = 5 * time.Minute
@@ -42,12 +42,12 @@ func transfer(t *testing.T, caFile string, proxy func(token string, args ...stri
 	cmd := proxy(tunnel.DestinationToken, "-e", endpoint, "--endpoint-address", "127.0.0.1", "-d", "DATA="+target)
 	ended := make(chan error, 1)
 	go func() { ended <- run(cmd) }()
-	t.Cleanup(func() {
+	defer func() { // while the test's context lives, which the proxy ends with
 		must(t, service.Close(tunnel.ID))
 		if err := <-ended; err != nil {
-			t.Errorf("the proxy ended by %v", err)
+			t.Errorf("the tunnel is closed, and its proxy ends by %v", err)
 		}
-	})
+	}()
 	must(t, connectedOrEnded(ctx, service, tunnel.ID, ended))
 
 	source := tunneling.NewSource(tunneling.SourceOptions{

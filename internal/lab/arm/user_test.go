@@ -84,9 +84,9 @@ func runs(t *testing.T, s *System, argv ...string) string {
 
 func goArch(a Arch) string {
 	if a.Deb == "armhf" {
-		return "linux/arm)"
+		return "linux/arm,"
 	}
-	return "linux/" + a.Deb
+	return "linux/" + a.Deb + ","
 }
 
 // TestEmulateLeavesTheHostAlone runs a foreign program, which the host must not

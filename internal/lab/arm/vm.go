@@ -11,9 +11,6 @@ import (
 	"edgeagent/internal/lab"
 )
 
-// consoleEvery paces the reading of a console.
-const consoleEvery = 100 * time.Millisecond
-
 // Board is a machine that QEMU plays.
 type Board struct {
 	Model string // as its device tree says, "" if that is QEMU's own
@@ -30,6 +27,7 @@ func Virt() Board {
 		return []string{
 			"-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "1024", "-accel", "tcg,thread=multi",
 			"-drive", "if=none,id=disk,format=raw,file=" + disk, "-device", "virtio-blk-pci,drive=disk",
+			// No ROM: nothing is ever booted from the network.
 			"-netdev", "tap,id=lan,script=no,downscript=no,ifname=" + tap, "-device", "virtio-net-pci,netdev=lan,romfile=",
 			"-serial", "file:" + console,
 		}
@@ -43,9 +41,12 @@ func RaspberryPi3B() Board {
 		Model: "Raspberry Pi 3 Model B", Disk: 1024, root: "/dev/mmcblk0", tty: "ttyS1,115200",
 		args: func(k Kernel, disk, tap, console string) []string {
 			return []string{
+				// An SD card's size is a power of two.
 				"-M", "raspi3b", "-accel", "tcg,thread=multi", "-dtb", k.DeviceTree,
 				"-drive", "if=sd,format=raw,file=" + disk,
 				"-netdev", "tap,id=lan,script=no,downscript=no,ifname=" + tap, "-device", "usb-net,netdev=lan",
+				// The first is the PL011, which serves Bluetooth on this model; the
+				// console is on the small UART.
 				"-serial", "null", "-serial", "file:" + console,
 			}
 		},
@@ -67,6 +68,7 @@ func (b Board) PowerUp(node *lab.Node, k Kernel, disk, tap, console string, more
 	args := append([]string{
 		"-n", "10", "qemu-system-aarch64", "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
 		"-kernel", k.Image, "-initrd", k.Initrd,
+		// systemd tells of each unit; the kernel only of trouble.
 		"-append", "root=" + b.root + " console=" + b.tty + " systemd.show_status=yes quiet",
 	}, b.args(k, disk, tap, console)...)
 	if err := os.Remove(console); err != nil && !os.IsNotExist(err) {
@@ -90,7 +92,8 @@ func (b Board) PowerUp(node *lab.Node, k Kernel, disk, tap, console string, more
 	return vm, nil
 }
 
-// PowerCut takes the board's power away.
+// PowerCut takes the board's power away: what its kernel had not written to the
+// disk is lost.
 func (vm *VM) PowerCut() {
 	_ = vm.cmd.Process.Kill() // gone already is as good
 	<-vm.done
@@ -99,22 +102,14 @@ func (vm *VM) PowerCut() {
 // colours are a terminal's, which systemd sends to any console.
 var colours = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
 
-// WaitConsole waits until the console shows a line that matches and returns how
-// long after power on that was.
-func (vm *VM) WaitConsole(ctx context.Context, line *regexp.Regexp) (time.Duration, error) {
-	err := poll(ctx, consoleEvery, func() error {
-		select {
-		case <-vm.done:
-			return fmt.Errorf("QEMU has ended: %s", vm.ReadConsole())
-		default:
-		}
-		text := vm.ReadConsole()
-		if !line.MatchString(text) {
-			return fmt.Errorf("the console does not show %s but: %s", line, text[max(0, len(text)-2000):])
-		}
+// Err returns an error if QEMU has ended by itself.
+func (vm *VM) Err() error {
+	select {
+	case <-vm.done:
+		return fmt.Errorf("QEMU has ended: %s", vm.ReadConsole())
+	default:
 		return nil
-	})
-	return time.Since(vm.PowerOn).Round(consoleEvery), err
+	}
 }
 
 // ReadConsole returns what the console has shown, after what QEMU said itself.
@@ -122,22 +117,4 @@ func (vm *VM) ReadConsole() string {
 	said, _ := os.ReadFile(vm.Console + ".qemu") // neither need be there yet
 	shown, _ := os.ReadFile(vm.Console)
 	return string(said) + colours.ReplaceAllString(string(shown), "")
-}
-
-// poll calls try at that pace until it succeeds or ctx ends; the error is then
-// the last one of try.
-func poll(ctx context.Context, every time.Duration, try func() error) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		case <-tick.C:
-		}
-	}
 }
