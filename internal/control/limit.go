@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"net"
 	"sync"
 )
@@ -42,6 +43,18 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 func (l *limitedListener) Close() error {
 	l.once.Do(func() { close(l.done) })
 	return l.Listener.Close()
+}
+
+// idle waits until no connection is open, until ctx ends at most. It is for the
+// time after Close: nothing is accepted any more.
+func (l *limitedListener) idle(ctx context.Context) {
+	for range maxConns {
+		select {
+		case l.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // peerConn is a connection whose other end is known.

@@ -50,16 +50,18 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	// One request a connection: an idle client would hold a slot.
 	server.SetKeepAlivesEnabled(false)
+	limited := limit(l)
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
 		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
-		if server.Shutdown(deadline) != nil {
-			server.Close()
-		}
+		// Not Shutdown: that drops a request which it has not read yet.
+		limited.Close()
+		limited.idle(deadline)
+		server.Close()
 	})
-	err := server.Serve(limit(l))
+	err := server.Serve(limited)
 	if !stop() {
 		<-stopped
 		return nil
