@@ -97,6 +97,6 @@ func newLink(o Options, gate *clock.Gate, dns *dnsService, prober *resolver.Prob
 		ProbePath: func(ctx context.Context, path vpn.Path) (time.Duration, error) {
 			return prober.Probe(ctx, resolver.Path(path))
 		},
-		Alive: alive, Clock: gate, Adopt: o.Adopt.link(), Log: o.Log,
+		Alive: alive, Clock: gate, Adopt: o.Adopt.link(first.Name), Log: o.Log,
 	})
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"edgeagent/internal/config"
 	"edgeagent/internal/control"
 	"edgeagent/internal/handover"
 	"edgeagent/internal/status"
@@ -26,7 +28,7 @@ const HandoverSchema = 1
 type Handover struct {
 	Version string            `json:"version"` // of the agent that left
 	Control *control.Handover `json:"control"`
-	Link    *vpn.Handover     `json:"link"`
+	Links   []*vpn.Handover   `json:"links"` // of type openvpn, those that are connected
 	Tunnels *tunnel.Handover  `json:"tunnels"`
 	// Stub are descriptors of the DNS stub's sockets, for another image.
 	Stub []StubSocket `json:"stub"`
@@ -40,7 +42,10 @@ type StubSocket struct {
 
 // FDs returns the descriptors in h.
 func (h *Handover) FDs() []int {
-	fds := append(h.Control.FDs(), append(h.Link.FDs(), h.Tunnels.FDs()...)...)
+	fds := append(h.Control.FDs(), h.Tunnels.FDs()...)
+	for _, l := range h.Links {
+		fds = append(fds, l.FDs()...)
+	}
 	for _, s := range h.Stub {
 		fds = append(fds, s.FD)
 	}
@@ -48,7 +53,13 @@ func (h *Handover) FDs() []int {
 }
 
 // PIDs returns the processes in h.
-func (h *Handover) PIDs() []int { return append(h.Link.PIDs(), h.Tunnels.PIDs()...) }
+func (h *Handover) PIDs() []int {
+	pids := h.Tunnels.PIDs()
+	for _, l := range h.Links {
+		pids = append(pids, l.PIDs()...)
+	}
+	return pids
+}
 
 // endGrace is for each process of a Handover that nobody takes.
 const endGrace = time.Second
@@ -61,15 +72,33 @@ func (h *Handover) End() {
 	}
 }
 
-// The parts of a Handover, if there is one.
-func (h *Handover) link() *vpn.Handover {
+// link returns what the named link has left, or nil.
+func (h *Handover) link(name string) *vpn.Handover {
 	if h == nil {
 		return nil
 	}
-	return h.Link
+	i := slices.IndexFunc(h.Links, func(l *vpn.Handover) bool { return l.Link == name })
+	if i < 0 {
+		return nil
+	}
+	return h.Links[i]
 }
 
-// tunnels returns none without a link that they go through.
+// endOthers ends what links have left that are not in the configuration any more.
+func (h *Handover) endOthers(links []config.Link) {
+	if h == nil {
+		return
+	}
+	for _, left := range h.Links {
+		if slices.ContainsFunc(links, func(l config.Link) bool { return l.Name == left.Link && l.Type == config.LinkOpenVPN }) {
+			continue
+		}
+		handover.Close(left.FDs()...)
+		handover.EndChild(left.PID, endGrace)
+	}
+}
+
+// tunnels returns the tunnels that were left, or nil.
 func (h *Handover) tunnels() *tunnel.Handover {
 	if h == nil {
 		return nil
@@ -111,7 +140,10 @@ func (p *parts) runChain(ctx context.Context) {
 
 // settle collects what goes on, or ends what nobody has taken over.
 func (p *parts) settle(ctx context.Context, o Options, l *control.Listener) *Handover {
-	h := &Handover{Version: o.Version, Tunnels: p.tunnel.Settle(), Link: p.link.Settle()}
+	h := &Handover{Version: o.Version, Tunnels: p.tunnel.Settle()}
+	if left := p.link.Settle(); left != nil {
+		h.Links = append(h.Links, left)
+	}
 	if !replaced(ctx) {
 		return nil
 	}

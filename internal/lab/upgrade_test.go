@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
+	"hash"
 	"net"
 	"os"
 	"os/exec"
@@ -132,66 +131,73 @@ func (u *upgradeRig) logText(t *testing.T) string {
 	return string(data)
 }
 
-// flow sends random bytes to the flipper without end, until the returned
-// function is called, which checks that all of them came back right.
+// flow sends bytes to the flipper without end, until the returned function is
+// called, which checks that all of them came back right and returns their number.
 func flow(t *testing.T, conn net.Conn) (stop func() int) {
 	t.Helper()
-	sent, back := sha256.New(), sha256.New()
-	quit, done := make(chan struct{}), make(chan error, 2)
-	total := 0
+	sent, back := sha256.New(), &counted{Hash: sha256.New()}
+	stopping, ended := make(chan struct{}), make(chan struct{})
+	quit, total, done := stopping, make(chan int, 1), make(chan error, 1)
 	go func() {
 		block := bytes.Repeat([]byte("0123456789abcdef"), 512)
-		for n := 0; ; n++ {
+		for n := 1; ; n++ {
 			block[n%len(block)]++
 			select {
-			case <-quit:
-				done <- conn.(interface{ CloseWrite() error }).CloseWrite()
-				return
+			case <-quit: // told before the last block, so that one comes after it
+				quit = nil
+				total <- n * len(block)
 			default:
 			}
 			if _, err := conn.Write(block); err != nil {
-				done <- fmt.Errorf("sending: %w", err)
-				return
+				return // the receiver says why
 			}
 			sent.Write(block)
-			total += len(block)
-			time.Sleep(time.Millisecond) // a pace, not a wait
-		}
-	}()
-	go func() {
-		buf := make([]byte, 32<<10)
-		got := 0
-		for {
-			_ = conn.SetReadDeadline(time.Now().Add(testTimeout))
-			n, err := conn.Read(buf)
-			flip(buf[:n])
-			back.Write(buf[:n])
-			got += n
-			select {
-			case <-quit:
-				if got == total {
-					done <- nil
-					return
-				}
-			default:
-			}
-			if err != nil {
-				done <- fmt.Errorf("receiving after %d bytes: %w", got, err)
+			if quit == nil {
+				close(ended)
 				return
 			}
 		}
 	}()
+	go func() { done <- flipBack(conn, back, total) }()
 	return func() int {
 		t.Helper()
-		close(quit)
-		if err := errors.Join(<-done, <-done); err != nil && !errors.Is(err, io.EOF) {
-			t.Errorf("the stream broke: %v", err)
+		close(stopping)
+		if err := <-done; err != nil {
+			t.Fatalf("the stream broke: %v", err)
 		}
+		<-ended
 		if !bytes.Equal(sent.Sum(nil), back.Sum(nil)) {
 			t.Error("the stream came back changed")
 		}
-		return total
+		return back.n
 	}
+}
+
+// counted is a hash that knows how much it has taken.
+type counted struct {
+	hash.Hash
+	n int
+}
+
+// flipBack flips what comes back into h until as much has come as total says.
+func flipBack(conn net.Conn, h *counted, total <-chan int) error {
+	buf := make([]byte, 32<<10)
+	for want := -1; h.n != want; {
+		select {
+		case want = <-total:
+			continue
+		default:
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(testTimeout))
+		n, err := conn.Read(buf)
+		flip(buf[:n])
+		h.Write(buf[:n])
+		h.n += n
+		if err != nil {
+			return fmt.Errorf("after %d bytes: %w", h.n, err)
+		}
+	}
+	return nil
 }
 
 // TestUpgradeKeepsTunnelsAndVPN has another binary take over while data flows

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -186,6 +187,8 @@ func (m *Manager) Settle() *Handover {
 	if !m.leaving {
 		return nil
 	}
+	// In the order in which they were opened, not in that of their leaving.
+	slices.SortFunc(m.left, func(a, b heir) int { return cmp.Compare(b.Lived, a.Lived) })
 	h := &Handover{Sessions: m.left, Seen: m.seen.list(), Last: m.last}
 	for _, n := range m.unopened {
 		h.Queue = append(h.Queue, heirNotice{n.token, n.services, n.nameless})
