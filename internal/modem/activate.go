@@ -29,14 +29,9 @@ func (e *ActivationError) Error() string {
 // Is makes it an errActivation.
 func (e *ActivationError) Is(target error) bool { return target == errActivation }
 
-// activate brings the connection called name up and waits for the outcome. One
-// that is on its way already is waited for, not begun anew: a modem that is
+// activate brings a connection up and waits for the outcome. One that is on its way already is waited for, not begun anew: a modem that is
 // dialling takes its time, and each new attempt sets it back.
-func (n networkManager) activate(ctx context.Context, name string) error {
-	p, err := n.find(ctx, name)
-	if err != nil {
-		return err
-	}
+func (n networkManager) activate(ctx context.Context, p profile) error {
 	ctx, cancel := context.WithTimeout(ctx, activateLimit)
 	defer cancel()
 	signals, stop, err := n.bus.subscribe(ctx,

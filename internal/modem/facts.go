@@ -9,11 +9,11 @@ import (
 // Facts are published with the link's own: modem, modem_state, sim, operator,
 // technology, signal_percent and connection_state. Nil if nobody knows anything.
 func (r *Rescue) Facts(ctx context.Context) status.Facts {
-	f := status.Facts{}
-	if m, err := r.own(ctx); err == nil {
-		f = m.facts()
+	s, f := r.look(ctx), status.Facts{}
+	if s.own != nil {
+		f = s.own.facts()
 	}
-	if state := r.connectionState(ctx); state != "" {
+	if state := s.connectionState(); state != "" {
 		f["connection_state"] = state
 	}
 	if len(f) == 0 {
@@ -42,20 +42,12 @@ var activeStates = [...]string{"unknown", "activating", "activated", "deactivati
 
 // connectionState is how far NetworkManager is with the connection; empty: the
 // link has none, or NetworkManager is not there.
-func (r *Rescue) connectionState(ctx context.Context) string {
-	if r.link.Connection == "" {
-		return ""
-	}
-	p, err := r.nm.find(ctx, r.link.Connection)
-	if err != nil {
-		return ""
-	}
-	a, ok, err := r.nm.active(ctx, p)
+func (s sight) connectionState() string {
 	switch {
-	case err != nil || ok && int(a.state) >= len(activeStates):
+	case s.profile.path == "" || s.nmErr != nil || int(s.dial.state) >= len(activeStates):
 		return ""
-	case !ok:
+	case !s.dialled:
 		return "deactivated"
 	}
-	return activeStates[a.state]
+	return activeStates[s.dial.state]
 }

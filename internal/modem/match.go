@@ -1,12 +1,9 @@
 package modem
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
-
-	"github.com/godbus/dbus/v5"
 
 	"edgeagent/internal/config"
 )
@@ -44,53 +41,4 @@ func isDialled(l config.Link) bool {
 	return !slices.ContainsFunc(l.Interface, func(name string) bool {
 		return !strings.HasPrefix(name, "ppp") && !strings.HasPrefix(name, "wwan")
 	})
-}
-
-// own finds the link's modem on the bus.
-func (r *Rescue) own(ctx context.Context) (modem, error) {
-	all, err := r.mm.modems(ctx)
-	if err != nil {
-		return modem{}, err
-	}
-	if len(all) == 0 {
-		return modem{}, errNoModem
-	}
-	cellular, udis := serialOnly(r.link, all), []string(nil)
-	if r.link.Connection != "" {
-		cellular, udis = r.dialledOn(ctx)
-	}
-	if m, ok := ownModem(r.link, all, udis, cellular); ok {
-		return m, nil
-	}
-	return modem{}, errNoModem
-}
-
-// dialledOn returns what NetworkManager knows: whether a modem dials the
-// connection, and the modems that it is active on.
-func (r *Rescue) dialledOn(ctx context.Context) (cellular bool, udis []string) {
-	p, err := r.nm.find(ctx, r.link.Connection)
-	if err != nil || !p.isModem() {
-		return false, nil
-	}
-	a, ok, err := r.nm.active(ctx, p)
-	if err != nil || !ok {
-		return true, nil
-	}
-	for _, path := range a.devices {
-		if d, err := r.nm.device(ctx, path); err == nil && dbus.ObjectPath(d.udi).IsValid() {
-			udis = append(udis, d.udi)
-		}
-	}
-	return true, udis
-}
-
-// neighbourBusy reports whether a modem that is not this link's carries a
-// connection: what is shared with it, ModemManager or a guess, is left alone.
-func (r *Rescue) neighbourBusy(ctx context.Context) bool {
-	all, err := r.mm.modems(ctx)
-	if err != nil {
-		return false
-	}
-	m, err := r.own(ctx)
-	return slices.ContainsFunc(all, func(other modem) bool { return other.busy() && (err != nil || other.path != m.path) })
 }

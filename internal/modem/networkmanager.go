@@ -32,8 +32,10 @@ const noObject = dbus.ObjectPath("/")
 type profile struct {
 	path           dbus.ObjectPath
 	id, uuid, kind string
-	iface          string // the device it is bound to; empty: any
 }
+
+// is reports whether that is the profile's name, or its UUID.
+func (p profile) is(name string) bool { return p.id == name || p.uuid == name }
 
 // isModem reports whether a modem dials the profile.
 func (p profile) isModem() bool { return p.kind == "gsm" || p.kind == "cdma" }
@@ -49,18 +51,19 @@ func (n networkManager) profiles(ctx context.Context) ([]profile, error) {
 	}
 	var all []profile
 	for _, path := range paths {
-		var settings map[string]map[string]dbus.Variant
-		err := n.bus.call(ctx, object{nmService, path}, nmConnection+".GetSettings", nil, &settings)
-		if err != nil {
-			continue // deleted in between, or another user's
+		if p, err := n.profile(ctx, path); err == nil { // not deleted in between, nor another user's
+			all = append(all, p)
 		}
-		c := props(settings["connection"])
-		all = append(all, profile{
-			path: path, id: get[string](c, "id"), uuid: get[string](c, "uuid"),
-			kind: get[string](c, "type"), iface: get[string](c, "interface-name"),
-		})
 	}
 	return all, nil
+}
+
+// profile reads one connection.
+func (n networkManager) profile(ctx context.Context, path dbus.ObjectPath) (profile, error) {
+	var settings map[string]map[string]dbus.Variant
+	err := n.bus.call(ctx, object{nmService, path}, nmConnection+".GetSettings", nil, &settings)
+	c := props(settings["connection"])
+	return profile{path: path, id: get[string](c, "id"), uuid: get[string](c, "uuid"), kind: get[string](c, "type")}, err
 }
 
 // find returns the profile called name, which may be its UUID as well. The error
@@ -71,7 +74,7 @@ func (n networkManager) find(ctx context.Context, name string) (profile, error) 
 		return profile{}, err
 	}
 	for _, p := range all {
-		if p.id == name || p.uuid == name {
+		if p.is(name) {
 			return p, nil
 		}
 	}
@@ -163,11 +166,8 @@ func (n networkManager) activation(ctx context.Context, path dbus.ObjectPath) (a
 
 // device is a network device as NetworkManager sees it.
 type device struct {
-	path          dbus.ObjectPath
-	iface         string // wwan0, or a modem's control port such as cdc-wdm0
-	ipIface       string // what carries the addresses
-	udi           string // for a modem: its path at ModemManager
-	state, reason uint32
+	udi    string // for a modem: its path at ModemManager
+	reason uint32 // NMDeviceStateReason
 }
 
 func (n networkManager) device(ctx context.Context, path dbus.ObjectPath) (device, error) {
@@ -175,8 +175,5 @@ func (n networkManager) device(ctx context.Context, path dbus.ObjectPath) (devic
 	if err != nil {
 		return device{}, err
 	}
-	return device{
-		path: path, iface: get[string](p, "Interface"), ipIface: get[string](p, "IpInterface"), udi: get[string](p, "Udi"),
-		state: get[uint32](p, "State"), reason: at[uint32](get[[]any](p, "StateReason"), 1),
-	}, nil
+	return device{udi: get[string](p, "Udi"), reason: at[uint32](get[[]any](p, "StateReason"), 1)}, nil
 }

@@ -259,3 +259,21 @@ func TestNoModemForAnotherKindOfConnection(t *testing.T) {
 		t.Errorf("rungs %v", got)
 	}
 }
+
+// A device may have dozens of connections: the one that matters is found once.
+func TestTheConnectionIsLookedForOnce(t *testing.T) {
+	r := newRig(t)
+	r.networkManager("a", "b", "c", "d", "soracom")
+	rescue := r.rescue(canal)
+	asked := func() int { return strings.Count(r.log(), " GetSettings") }
+	rescue.Facts(within(t))
+	first := asked()
+	rescue.Facts(within(t))
+	if again := asked() - first; first != 5 || again != 1 {
+		t.Errorf("%d questions, then %d", first, again)
+	}
+	r.call(nmService, nmPath+"/Settings/4", nmConnection+".Delete")
+	if reason, _, _, _ := rescue.Permanent(within(t)); reason != status.ReasonConnectionMissing {
+		t.Errorf("after it was deleted: %q", reason)
+	}
+}

@@ -46,20 +46,25 @@ var bearerRefusals = []string{
 // Permanent reports a refusal that only a person can lift. An empty hint leaves
 // that of the reason.
 func (r *Rescue) Permanent(ctx context.Context) (reason status.Reason, detail, hint string, ok bool) {
-	for _, look := range []func(context.Context) *refusal{r.missing, r.modemRefusal, r.dialRefusal} {
-		if f := look(ctx); f != nil {
-			return f.reason, f.detail, f.hint, true
-		}
+	s := r.look(ctx)
+	f := r.missing(ctx, s)
+	if f == nil && s.own != nil {
+		f = s.own.refusal()
 	}
-	return "", "", "", false
+	if f == nil {
+		f = r.dialRefusal()
+	}
+	if f == nil {
+		return "", "", "", false
+	}
+	return f.reason, f.detail, f.hint, true
 }
 
 // missing names what the configuration asks for and this device does not have.
-func (r *Rescue) missing(ctx context.Context) *refusal {
+func (r *Rescue) missing(ctx context.Context, s sight) *refusal {
 	if r.link.Connection != "" {
-		_, err := r.nm.find(ctx, r.link.Connection)
 		var none *NoConnectionError
-		if errors.As(err, &none) {
+		if errors.As(s.nmErr, &none) {
 			return &refusal{reason: status.ReasonConnectionMissing, detail: none.Error()}
 		}
 		return nil
@@ -84,16 +89,7 @@ func (r *Rescue) missing(ctx context.Context) *refusal {
 	return &refusal{reason: status.ReasonUnitMissing, detail: detail}
 }
 
-// modemRefusal is what the modem itself says now.
-func (r *Rescue) modemRefusal(ctx context.Context) *refusal {
-	m, err := r.own(ctx)
-	if err != nil {
-		return nil
-	}
-	return m.refusal()
-}
-
-// refusal reads the modem's state.
+// refusal is what the modem itself says now.
 func (m modem) refusal() *refusal {
 	switch {
 	case m.state == mmLocked && (m.lock == mmLockSIMPUK || strings.HasSuffix(lockWord(m.lock), "puk")):
@@ -115,7 +111,7 @@ func (m modem) refusal() *refusal {
 }
 
 // dialRefusal is what the last dialling died of, until it is time for another.
-func (r *Rescue) dialRefusal(context.Context) *refusal {
+func (r *Rescue) dialRefusal() *refusal {
 	if r.refused != nil && time.Since(r.refused.at) >= refusalHolds {
 		r.refused = nil
 	}
@@ -130,7 +126,7 @@ func (r *Rescue) refusalOf(ctx context.Context, err error) *refusal {
 		return nil
 	}
 	f := &refusal{detail: failed.Error(), at: time.Now()}
-	if m, err := r.own(ctx); err == nil {
+	if m := r.look(ctx).own; m != nil {
 		if b, ok := m.refusedBearer(); ok {
 			f.reason, f.detail = status.ReasonAPNRefused, b.refusal()
 			return f

@@ -64,11 +64,11 @@ func TestDialRefusalEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &Rescue{refused: &refusal{reason: status.ReasonAPNRefused, at: time.Now()}}
 		time.Sleep(refusalHolds - time.Second)
-		if r.dialRefusal(t.Context()) == nil {
+		if r.dialRefusal() == nil {
 			t.Error("forgotten early")
 		}
 		time.Sleep(time.Second)
-		if r.dialRefusal(t.Context()) != nil {
+		if r.dialRefusal() != nil {
 			t.Error("still held")
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -64,6 +63,7 @@ type Rescue struct {
 
 	noted   map[string]bool // what has been said
 	skipped map[string]bool // rungs that this device cannot take
+	known   dbus.ObjectPath // where NetworkManager had the connection
 	refused *refusal        // what the last dialling died of, if only a person can help
 }
 
@@ -130,24 +130,28 @@ func (r *Rescue) activate(ctx context.Context) error {
 	if r.link.Connection == "" {
 		return r.privileged(ctx, helperUnit)
 	}
-	err := r.nm.activate(ctx, r.link.Connection)
+	p, err := r.profile(ctx)
+	if err != nil {
+		return err
+	}
+	err = r.nm.activate(ctx, p)
 	r.refused = r.refusalOf(ctx, err)
 	return err
 }
 
 // withModem does something to the link's modem, has after wait for it, and dials.
 func (r *Rescue) withModem(ctx context.Context, do func(modem) error, after func(context.Context, dbus.ObjectPath) error) error {
-	m, err := r.own(ctx)
-	if err != nil {
-		return err
+	s := r.look(ctx)
+	if s.own == nil {
+		return s.mmErr
 	}
-	if err := do(m); err != nil {
+	if err := do(*s.own); err != nil {
 		return err
 	}
 	var late error
 	if after != nil {
 		// A modem that is not seen to leave and come back may be there all the same.
-		late = after(ctx, m.path)
+		late = after(ctx, s.own.path)
 	}
 	if err := r.thenRedial(ctx, nil); err != nil || r.link.Connection == "" {
 		return errors.Join(late, err)
@@ -162,8 +166,8 @@ func (r *Rescue) thenRedial(ctx context.Context, err error) error {
 		return err
 	}
 	ready := func([]modem) bool {
-		m, err := r.own(ctx)
-		return err == nil && (m.state >= mmRegistered || m.state == mmFailed || m.state == mmLocked)
+		m := r.look(ctx).own
+		return m != nil && (m.state >= mmRegistered || m.state == mmFailed || m.state == mmLocked)
 	}
 	if err := r.mm.await(ctx, registerLimit, "the modem to find its network", ready); err != nil {
 		return err
@@ -187,98 +191,4 @@ func (r *Rescue) mayReboot() error {
 		return &BudgetError{Wait: left, At: time.Now().Add(left)}
 	}
 	return r.budget.check(now)
-}
-
-// Rungs returns what this device has the means for and the configuration allows.
-func (r *Rescue) Rungs(ctx context.Context) []string {
-	var rungs []string
-	add := func(rung string, after time.Duration, can func(context.Context) bool) {
-		if after > 0 && !r.skipped[rung] && can(ctx) {
-			rungs = append(rungs, rung)
-		}
-	}
-	add(rungActivate, r.recovery.CellularActivate, r.canActivate)
-	add(rungReenable, r.recovery.CellularReenable, r.hasModem)
-	add(rungReset, r.recovery.CellularReset, r.hasModem)
-	add(rungModemManager, r.recovery.CellularModemManager, r.canRestartModemManager)
-	add(rungUSB, r.recovery.CellularUSB, r.canReplug)
-	add(rungReboot, r.recovery.CellularReboot, r.canReboot)
-	return rungs
-}
-
-func (r *Rescue) canActivate(ctx context.Context) bool {
-	if r.link.Connection != "" {
-		return r.has(ctx, nmService)
-	}
-	return r.link.Unit != "" && r.hasHelper(ctx)
-}
-
-// has reports whether a service is on the bus, and says once if it is not.
-func (r *Rescue) has(ctx context.Context, service string) bool {
-	ok, err := r.bus.present(ctx, service)
-	if !ok {
-		r.note(serviceTitle(service)+" is not on this device: recovery does without it", "error", errorOrNil(err))
-	}
-	return ok
-}
-
-func (r *Rescue) hasModem(ctx context.Context) bool {
-	if !r.has(ctx, mmService) {
-		return false
-	}
-	_, err := r.own(ctx)
-	return err == nil
-}
-
-// hasHelper reports whether somebody can do what needs root.
-func (r *Rescue) hasHelper(ctx context.Context) bool {
-	if !r.has(ctx, systemdService) {
-		return false
-	}
-	if r.direct {
-		return true
-	}
-	ok, err := r.sd.hasFile(ctx, helperTemplate)
-	if !ok {
-		r.note(helperTemplate+" is not installed: recovery does without what needs root", "error", errorOrNil(err))
-	}
-	return ok
-}
-
-// canRestartModemManager: one that an admin has stopped or never started stays so.
-func (r *Rescue) canRestartModemManager(ctx context.Context) bool {
-	if !r.cellular(ctx) || !r.hasHelper(ctx) || r.neighbourBusy(ctx) {
-		return false
-	}
-	u, err := r.sd.unit(ctx, mmUnit)
-	return err == nil && (u.active == "active" || u.active == "activating" || u.active == "failed")
-}
-
-func (r *Rescue) canReplug(ctx context.Context) bool {
-	if !r.hasHelper(ctx) {
-		return false
-	}
-	_, err := r.usbDevice(ctx)
-	if err != nil {
-		r.note("no modem on USB to unplug and plug in again", "error", err)
-	}
-	return err == nil
-}
-
-func (r *Rescue) canReboot(ctx context.Context) bool { return r.recovery.Reboot && r.hasHelper(ctx) }
-
-// cellular reports whether the link can only be one of a modem.
-func (r *Rescue) cellular(ctx context.Context) bool {
-	if r.link.Connection != "" {
-		p, err := r.nm.find(ctx, r.link.Connection)
-		return err == nil && p.isModem()
-	}
-	return r.link.Metered && isDialled(r.link)
-}
-
-func errorOrNil(err error) string {
-	if err == nil || errors.Is(err, os.ErrNotExist) {
-		return ""
-	}
-	return err.Error()
 }

@@ -60,10 +60,11 @@ func (r *Rescue) restartModemManager(ctx context.Context) error {
 	if r.recovery.CellularModemManager == 0 {
 		return fmt.Errorf("%w: recovery.cellular_modem_manager is 0s", ErrNotAllowed)
 	}
-	if !r.cellular(ctx) {
+	s := r.look(ctx)
+	if !s.cellular {
 		return fmt.Errorf("%w: link %s has no modem", ErrNotAllowed, r.link.Name)
 	}
-	if r.neighbourBusy(ctx) {
+	if s.neighbourBusy() {
 		return errNeighbour
 	}
 	u, err := r.sd.unit(ctx, mmUnit)
@@ -81,7 +82,7 @@ func (r *Rescue) replug(ctx context.Context) error {
 	if r.recovery.CellularUSB == 0 {
 		return fmt.Errorf("%w: recovery.cellular_usb is 0s", ErrNotAllowed)
 	}
-	dir, err := r.usbDevice(ctx)
+	dir, err := r.usbDevice(r.look(ctx))
 	if err != nil {
 		return fmt.Errorf("looking for the modem on USB: %w", err)
 	}
@@ -102,10 +103,10 @@ func (r *Rescue) finishReplug() {
 
 // usbDevice finds the link's modem on USB: by ModemManager's word, by the link's
 // network device, or because there is but one.
-func (r *Rescue) usbDevice(ctx context.Context) (string, error) {
+func (r *Rescue) usbDevice(s sight) (string, error) {
 	var errs []error
-	if m, err := r.own(ctx); err == nil {
-		for _, place := range m.physical {
+	if s.own != nil {
+		for _, place := range s.own.physical {
 			dir, err := r.usb.device(place)
 			if err == nil {
 				return dir, nil
@@ -122,8 +123,8 @@ func (r *Rescue) usbDevice(ctx context.Context) (string, error) {
 			errs = append(errs, err)
 		}
 	}
-	if len(errs) == 0 && r.cellular(ctx) {
-		if r.neighbourBusy(ctx) {
+	if len(errs) == 0 && s.cellular {
+		if s.neighbourBusy() {
 			return "", errNeighbour
 		}
 		return r.usb.only()

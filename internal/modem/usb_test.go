@@ -241,24 +241,24 @@ func TestUSBDeviceOfALink(t *testing.T) {
 	r.modem("0", map[string]any{"Device": "/" + soc + "/1-1/1-1.2"})
 	rescue := r.rescue(wwan)
 	rescue.usb = usbTree{p.root}
-	if got, err := rescue.usbDevice(within(t)); err != nil || got != stick {
+	if got, err := rescue.usbDevice(rescue.look(within(t))); err != nil || got != stick {
 		t.Errorf("%q, %v", got, err)
 	}
 	r.unplug("0")
-	if got, err := rescue.usbDevice(within(t)); err != nil || got != stick {
+	if got, err := rescue.usbDevice(rescue.look(within(t))); err != nil || got != stick {
 		t.Errorf("by the interface: %q, %v", got, err)
 	}
 	// Its firmware hangs: no modem, no network device, and still one stick.
 	if err := os.Remove(filepath.Join(p.root, "sys/class/net/wwan0")); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := rescue.usbDevice(within(t)); err != nil || got != stick {
+	if got, err := rescue.usbDevice(rescue.look(within(t))); err != nil || got != stick {
 		t.Errorf("the only one: %q, %v", got, err)
 	}
 	wired := config.Link{Interface: []string{"eth0"}, Metered: true}
 	other := r.rescue(wired)
 	other.usb = rescue.usb
-	if got, err := other.usbDevice(within(t)); err == nil {
+	if got, err := other.usbDevice(other.look(within(t))); err == nil {
 		t.Errorf("for a wired link: %q", got)
 	}
 	if slices.Contains(other.Rungs(within(t)), rungUSB) {
