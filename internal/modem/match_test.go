@@ -3,6 +3,8 @@ package modem
 import (
 	"testing"
 
+	"github.com/godbus/dbus/v5"
+
 	"edgeagent/internal/config"
 )
 
@@ -74,6 +76,33 @@ func TestWords(t *testing.T) {
 	for lock, want := range map[uint32]string{1: "none", 4: "sim-puk", 16: "ph-netsub-puk", 17: "unknown"} {
 		if got := lockWord(lock); got != want {
 			t.Errorf("lock %d is %q", lock, got)
+		}
+	}
+}
+
+// The signal's strength changes twice a minute for ever.
+func TestChatterDoesNotMatter(t *testing.T) {
+	changed := func(names ...string) *dbus.Signal {
+		p := map[string]dbus.Variant{}
+		for _, name := range names {
+			p[name] = dbus.MakeVariant(1)
+		}
+		return &dbus.Signal{Name: "org.freedesktop.DBus.Properties.PropertiesChanged", Body: []any{mmModem, p, []string{}}}
+	}
+	tests := map[string]struct {
+		signal *dbus.Signal
+		want   bool
+	}{
+		"strength":             {changed("SignalQuality"), false},
+		"strength and network": {changed("SignalQuality", "AccessTechnologies"), false},
+		"strength and state":   {changed("SignalQuality", "State"), true},
+		"lock":                 {changed("UnlockRequired"), true},
+		"another signal":       {&dbus.Signal{Name: mmModem + ".StateChanged"}, true},
+		"without a body":       {&dbus.Signal{Name: "x.PropertiesChanged"}, false},
+	}
+	for name, tt := range tests {
+		if got := matters(tt.signal); got != tt.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

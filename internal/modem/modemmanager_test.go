@@ -210,9 +210,12 @@ func TestWatch(t *testing.T) {
 	news := make(chan struct{}, 100)
 	ctx, cancel := context.WithCancel(within(t))
 	watched := background(func() error { rescue.Watch(ctx, func() { news <- struct{}{} }); return nil })
-	<-news // at the start
-	for bit := range uint32(20) {
+	<-news                        // at the start
+	for bit := range uint32(20) { // a modem on a moving thing: of no interest
 		r.set(mmService, mmPath+"/Modem/0", mmModem, "AccessTechnologies", uint32(1)<<bit)
+	}
+	for state := range int32(10) {
+		r.set(mmService, mmPath+"/Modem/0", mmModem, "State", state)
 	}
 	<-news
 	r.unplug("0")

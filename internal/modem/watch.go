@@ -2,14 +2,16 @@ package modem
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 )
 
 // Watch calls changed after each burst of news from ModemManager or
-// NetworkManager's connections, and when either comes or goes, until ctx ends. It
-// outlives restarts of the bus, and does not poll while the bus is there.
+// NetworkManager's connections that can change what Permanent or Rungs say, and
+// when either comes or goes, until ctx ends. It outlives restarts of the bus, and does not poll while the bus is there.
 func (r *Rescue) Watch(ctx context.Context, changed func()) {
 	pause := redialMin
 	for ctx.Err() == nil {
@@ -44,16 +46,34 @@ func (r *Rescue) news(ctx context.Context) (<-chan *dbus.Signal, func(), error) 
 	)
 }
 
+// chatter are properties that change every half minute and decide nothing.
+var chatter = []string{"SignalQuality", "AccessTechnologies", "Stats"}
+
+// matters reports whether a signal is more than chatter.
+func matters(s *dbus.Signal) bool {
+	if !strings.HasSuffix(s.Name, ".PropertiesChanged") {
+		return true
+	}
+	for name := range at[map[string]dbus.Variant](s.Body, 1) {
+		if !slices.Contains(chatter, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // relay passes news on until the connection or ctx ends.
 func (r *Rescue) relay(ctx context.Context, signals <-chan *dbus.Signal, changed func()) {
 	for {
 		select {
-		case _, ok := <-signals:
+		case s, ok := <-signals:
 			if !ok {
 				return
 			}
-			drain(ctx, signals)
-			changed()
+			if matters(s) {
+				drain(ctx, signals)
+				changed()
+			}
 		case <-ctx.Done():
 			return
 		}
