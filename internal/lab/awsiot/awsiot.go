@@ -16,7 +16,7 @@
 //   - a broker that accepts and says nothing, or takes its time;
 //   - the notification that opens a secure tunnel.
 //
-// What it does not: policies (three lists of filters stand for them), the registry,
+// What it does not: the registry (policies are followed, but for one thing only),
 // shadows, rules, jobs, throttling by account, metrics, MQTT 5, WebSockets.
 package awsiot
 

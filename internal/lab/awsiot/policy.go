@@ -61,8 +61,7 @@ func (p *policy) OnConnect(cl *mochi.Client, pk packets.Packet) error {
 		_, _ = cl.Net.Conn.Write([]byte{packets.Connack << 4, 2, 0, q.ConnackCode})
 		return errRefused
 	}
-	if q.CloseOnConnect || !q.accepts(cl.Net.Conn.RemoteAddr()) ||
-		q.ForbidPersistent && !c.Clean || c.WillFlag && !allowed(q.Publish, c.WillTopic) {
+	if q.CloseOnConnect || !q.accepts(cl.Net.Conn.RemoteAddr()) || !q.connects(c) {
 		return errRefused
 	}
 	if cl.State.Keepalive == 0 || cl.State.Keepalive > maxKeepAlive {
@@ -104,9 +103,9 @@ func (p *policy) OnDisconnect(_ *mochi.Client, err error, _ bool) {
 func (p *policy) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	q := p.b.now()
 	if !write {
-		return allowed(q.Subscribe, topic)
+		return p.b.asked(cl.ID, topic) || q.receives(topic)
 	}
-	if allowed(q.Publish, topic) {
+	if q.publishes(topic, false) {
 		return true
 	}
 	p.violation(cl, "publish to "+topic+" is not allowed")
@@ -128,8 +127,10 @@ func (p *policy) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet
 		switch {
 		case f.Qos > 1:
 			p.violation(cl, "SUBSCRIBE with QoS 2")
-		case q.SubscribeCloses && !allowed(q.Subscribe, f.Filter):
+		case (q.SubscribeCloses || q.Grants != nil) && !q.subscribes(f.Filter):
 			p.violation(cl, "subscribe to "+f.Filter+" is not allowed")
+		case q.Grants != nil:
+			p.b.note(func() { p.b.log.asked[cl.ID+"\x00"+f.Filter] = true })
 		}
 	}
 	return pk
@@ -149,7 +150,11 @@ func (p *policy) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet,
 	if cl.Net.Inline {
 		return pk, nil
 	}
-	if fault := p.exceeds(cl.ID, pk); fault != "" {
+	fault := p.exceeds(cl.ID, pk)
+	if q := p.b.now(); fault == "" && pk.FixedHeader.Retain && !q.publishes(pk.TopicName, true) {
+		fault = "a retained message to " + pk.TopicName + " is not allowed"
+	}
+	if fault != "" {
 		p.violation(cl, fault)
 		return pk, packets.ErrRejectPacket
 	}

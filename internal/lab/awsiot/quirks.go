@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 // Quirks are the ways of AWS that can be turned on and off. The zero value
@@ -26,6 +28,8 @@ type Quirks struct {
 	// SubscribeCloses closes on a SUBSCRIBE that is not allowed. Else it is
 	// answered with 0x80.
 	SubscribeCloses bool
+	// Grants is the policy of the device. Nil: the lists above stand for it.
+	Grants *Grants
 	// NoSuback leaves SUBSCRIBE without an answer.
 	NoSuback bool
 }
@@ -41,6 +45,47 @@ func (b *Broker) now() Quirks {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.quirks
+}
+
+// connects reports whether the policy lets a client connect in this way.
+func (q *Quirks) connects(c *packets.ConnectParams) bool {
+	if q.Grants == nil {
+		return (!q.ForbidPersistent || c.Clean) && (!c.WillFlag || allowed(q.Publish, c.WillTopic))
+	}
+	var attributes []string
+	if !c.Clean {
+		attributes = append(attributes, persistentConnect)
+	}
+	if c.WillFlag {
+		attributes = append(attributes, lastWill)
+	}
+	return q.Grants.Allows("iot:Connect", "client/"+c.ClientIdentifier, attributes...) &&
+		(!c.WillFlag || q.publishes(c.WillTopic, c.WillRetain))
+}
+
+// publishes reports whether the policy lets a client publish.
+func (q *Quirks) publishes(topic string, retain bool) bool {
+	if q.Grants == nil {
+		return allowed(q.Publish, topic)
+	}
+	return q.Grants.Allows("iot:Publish", "topic/"+topic) && (!retain || q.Grants.Allows("iot:RetainPublish", "topic/"+topic))
+}
+
+// subscribes reports whether the policy lets a client subscribe.
+func (q *Quirks) subscribes(filter string) bool {
+	if q.Grants == nil {
+		return allowed(q.Subscribe, filter)
+	}
+	return q.Grants.Allows("iot:Subscribe", "topicfilter/"+filter)
+}
+
+// receives reports whether the policy lets a client get a message. AWS leaves out
+// what it does not allow, without a word.
+func (q *Quirks) receives(topic string) bool {
+	if q.Grants == nil {
+		return allowed(q.Subscribe, topic)
+	}
+	return q.Grants.Allows("iot:Receive", "topic/"+topic)
 }
 
 // accepts reports whether CONNECT may come from addr.

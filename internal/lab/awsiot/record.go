@@ -45,12 +45,13 @@ type record struct {
 	messages   []Message
 	subscribed []string
 	violations []string
+	asked      map[string]bool        // subscriptions that the policy allows, by client id and filter
 	last       map[string]time.Time   // CONNECT by client id
 	sent       map[string][]time.Time // publishes of the last second by client id
 }
 
 func newRecord() record {
-	return record{last: map[string]time.Time{}, sent: map[string][]time.Time{}}
+	return record{asked: map[string]bool{}, last: map[string]time.Time{}, sent: map[string][]time.Time{}}
 }
 
 // note changes what is recorded and wakes whoever waits for it.
@@ -90,6 +91,17 @@ func (b *Broker) published(m Message) {
 		b.counts.Published++
 		b.log.messages = append(b.log.messages, m)
 	})
+}
+
+// asked reports, once, that the policy has allowed a subscription: mochi asks the
+// same question about a filter and about each message for it.
+func (b *Broker) asked(clientID, filter string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := clientID + "\x00" + filter
+	was := b.log.asked[key]
+	delete(b.log.asked, key)
+	return was
 }
 
 // rate counts a publish and returns how many the client sent in the last second.
