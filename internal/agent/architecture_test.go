@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"internal/localproxy": {},
 	"internal/history":    {"internal/status"},
 	"internal/metrics":    {"internal/status"},
+	"internal/bundle":     {},
 	"internal/page":       {"internal/history", "internal/metrics", "internal/status"},
 	"internal/control":    {"internal/status", "internal/handover"},
 	"internal/vpn":        {"internal/config", "internal/handover", "internal/status", "internal/clock", "internal/ovpn"},
