@@ -47,6 +47,7 @@ type Interface struct {
 
 	requests chan request
 	nudges   chan struct{} // the duty has changed
+	news     chan struct{} // what the Rescue says may have changed
 	rescuing sync.Mutex    // Rescue does one thing at a time
 
 	mu   sync.Mutex
@@ -88,7 +89,7 @@ func newInterface(o InterfaceOptions, k interfaceKernel) *Interface {
 	if o.Meter == nil {
 		o.Meter = &Meter{}
 	}
-	i := &Interface{opts: o, kernel: k, requests: make(chan request), nudges: make(chan struct{}, 1)}
+	i := &Interface{opts: o, kernel: k, requests: make(chan request), nudges: make(chan struct{}, 1), news: make(chan struct{}, 1)}
 	i.pong = func(ctx context.Context, device string) (time.Duration, error) {
 		return ping(ctx, device, pongAddress, func(n int) { o.Meter.Add(device, n) })
 	}
@@ -114,7 +115,26 @@ func (i *Interface) Run(ctx context.Context, report status.Report) error {
 	}()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	go i.listen(ctx)
 	return newWarden(ctx, i, report).run(ctx)
+}
+
+// newsworthy is a Rescue that tells when what it says may have changed: a PIN was
+// entered, a modem plugged in. Watch returns when ctx ends.
+type newsworthy interface {
+	Watch(ctx context.Context, changed func())
+}
+
+// listen passes the Rescue's news on, if it has any.
+func (i *Interface) listen(ctx context.Context) {
+	if r, ok := i.opts.Rescue.(newsworthy); ok {
+		r.Watch(ctx, func() {
+			select {
+			case i.news <- struct{}{}:
+			default: // there is news already
+			}
+		})
+	}
 }
 
 // Path returns where traffic goes; false while the link is not usable.

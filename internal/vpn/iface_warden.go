@@ -92,6 +92,8 @@ func (w *warden) run(ctx context.Context) error {
 			w.timers.sooner(lookTimer, time.Now().Add(inspectEvery))
 		case <-w.i.nudges:
 			w.follow(time.Now(), w.i.current())
+		case <-w.i.news:
+			w.timers.sooner(retouchTimer, time.Now())
 		case p := <-w.probed:
 			w.answer(time.Now(), p)
 		case e := <-w.examined:
