@@ -85,10 +85,9 @@ func kindOf(path string) (fileKind, string) {
 // obstacle says why path cannot be replaced by a rename, "" if it can.
 func obstacle(path string) string {
 	dir := filepath.Dir(path)
-	var statfs unix.Statfs_t
 	var statx unix.Statx_t
 	switch {
-	case unix.Statfs(dir, &statfs) == nil && statfs.Flags&unix.ST_RDONLY != 0:
+	case readOnly(dir):
 		return "lies in a read-only file system"
 	case unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, 0, &statx) == nil &&
 		statx.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0:
