@@ -114,6 +114,7 @@ drwxr-xr-x root/root /etc/edgeagent/openvpn/
 -rwxr-xr-x root/root /usr/bin/edgeagent
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent-recover@.service
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent-resolver-boot.service
+-rw-r--r-- root/root /usr/lib/systemd/system/edgeagent-resolver-undo.service
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent-resolver.path
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent-resolver.service
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent.service
