@@ -115,8 +115,19 @@ func (p *fakeProcess) connect(s server, remote, address string) {
 		return
 	}
 	p.e.w.kernel.makeTun(address, p.e.nextIndex(address))
-	p.say(">LOG:1795295593,,"+pushPrefix+"PUSH_REPLY,dhcp-option DNS 10.0.0.2,ping 1,ping-restart 20,ifconfig "+address+" 255.255.252.0'",
+	pings := "ping 1,ping-restart 20,"
+	if p.e.pingless() {
+		pings = ""
+	}
+	p.say(">LOG:1795295593,,"+pushPrefix+"PUSH_REPLY,dhcp-option DNS 10.0.0.2,"+pings+"ifconfig "+address+" 255.255.252.0'",
 		">STATE:1795295593,CONNECTED,SUCCESS,"+address+","+remote+",443,,")
+}
+
+// pingless reports whether the server pushes no ping.
+func (e *fakeEngine) pingless() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.noPing
 }
 
 // nextIndex keeps the device while the address stays, as persist-tun does.

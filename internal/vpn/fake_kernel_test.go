@@ -13,12 +13,13 @@ type fakeKernel struct {
 	mu     sync.Mutex
 	v      view
 	bound  map[string]netip.Addr // devices with a way of their own, and its gateway
-	events chan struct{}
+	events []chan struct{}       // of those who watch
+	check  func(v view)          // called after each change; nil: nothing is looked at
 }
 
 func newFakeKernel() *fakeKernel {
 	eth := device{name: "eth0", index: 2, mtu: 1500, up: true, addresses: []netip.Prefix{netip.MustParsePrefix("192.168.50.10/24")}}
-	return &fakeKernel{events: make(chan struct{}, 1), v: view{
+	return &fakeKernel{v: view{
 		links: []device{{name: "lo", index: 1, up: true, loopback: true}, eth},
 		routes: []route{
 			{dst: netip.MustParsePrefix("0.0.0.0/0"), index: 2, gateway: netip.MustParseAddr("192.168.50.1"), metric: 100},
@@ -27,7 +28,13 @@ func newFakeKernel() *fakeKernel {
 	}}
 }
 
-func (k *fakeKernel) Watch(context.Context) (<-chan struct{}, error) { return k.events, nil }
+func (k *fakeKernel) Watch(context.Context) (<-chan struct{}, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	events := make(chan struct{}, 1)
+	k.events = append(k.events, events)
+	return events, nil
+}
 
 func (k *fakeKernel) View() (view, error) { return k.view(), nil }
 
@@ -41,10 +48,16 @@ func (k *fakeKernel) view() view {
 func (k *fakeKernel) change(f func(v *view)) {
 	k.mu.Lock()
 	f(&k.v)
+	if k.check != nil {
+		k.check(k.v)
+	}
+	watchers := slices.Clone(k.events)
 	k.mu.Unlock()
-	select {
-	case k.events <- struct{}{}:
-	default:
+	for _, events := range watchers {
+		select {
+		case events <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -70,6 +83,9 @@ func removeLinks(v *view, name string) {
 }
 
 func (k *fakeKernel) Change(remove, add []route) error {
+	if len(remove)+len(add) == 0 {
+		return nil // no event either
+	}
 	k.change(func(v *view) {
 		v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return slices.Contains(remove, r) })
 		v.routes = append(v.routes, add...)
@@ -79,14 +95,20 @@ func (k *fakeKernel) Change(remove, add []route) error {
 
 // Leaves follows the longest prefix, then the lowest metric; index 0 is a refusal.
 func (k *fakeKernel) Leaves(addr netip.Addr) (int, error) {
+	v := k.view()
+	return v.towards(addr).index, nil
+}
+
+// towards is the route that the kernel would take.
+func (v view) towards(addr netip.Addr) route {
 	best, found := route{}, false
-	for _, r := range k.view().routes {
+	for _, r := range v.routes {
 		longer := r.dst.Bits() > best.dst.Bits() || r.dst.Bits() == best.dst.Bits() && r.metric < best.metric
 		if r.dst.Contains(addr) && (!found || longer) {
 			best, found = r, true
 		}
 	}
-	return best.index, nil
+	return best
 }
 
 // Bind notes the device that has a way of its own.

@@ -212,6 +212,8 @@ type fakeEngine struct {
 	opening  time.Duration // from the answer to >REMOTE to the first packet
 	in       uint64
 	startErr error
+	cleanErr error
+	noPing   bool // the server pushes no ping
 	deaf     bool // the management socket never appears
 	procs    []*fakeProcess
 	events   []event // starts and commands
@@ -251,8 +253,10 @@ func (e *fakeEngine) noted(words ...string) []event {
 }
 
 func (e *fakeEngine) Clean() error {
-	e.set(func(e *fakeEngine) { e.cleaned++ })
-	return nil
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.cleaned++
+	return e.cleanErr
 }
 
 func (e *fakeEngine) Prepare() (*profile, error) {

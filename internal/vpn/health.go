@@ -16,6 +16,7 @@ import (
 type health struct {
 	probe   config.Probe
 	metered bool
+	hasty   bool // another link could take over: be sure quickly
 
 	proven    bool      // the path carries
 	confirmed bool      // it has since this connection was made
@@ -34,7 +35,7 @@ type health struct {
 
 // connected begins the observation of a new connection.
 func (h *health) connected(now time.Time, ping time.Duration) {
-	*h = health{probe: h.probe, metered: h.metered, trusting: h.trusting, ping: ping, heard: now, next: now}
+	*h = health{probe: h.probe, metered: h.metered, hasty: h.hasty, trusting: h.trusting, ping: ping, heard: now, next: now}
 }
 
 // stopped ends it: there is nothing to probe.
@@ -143,7 +144,7 @@ func (h *health) failed(now, began time.Time) {
 	h.failures++
 	h.successes = 0
 	h.next = now.Add(h.probe.SuspectInterval)
-	if h.quiet || !h.proven && h.failures < firstProbes {
+	if h.quiet || h.hasty && h.silent(now) || !h.proven && h.failures < firstProbes {
 		h.next = later(now, began.Add(probeSpacing))
 	}
 	h.judge(now)
@@ -175,6 +176,10 @@ func (h *health) resolverSilent() time.Time {
 func (h *health) interval() time.Duration {
 	if h.metered {
 		return max(meteredProbe, h.probe.Interval)
+	}
+	if h.hasty && h.ping == 0 {
+		// Nothing but a probe notices a black hole behind a server without pings.
+		return min(h.probe.Interval, h.probe.SuspectInterval)
 	}
 	return h.probe.Interval
 }

@@ -123,5 +123,8 @@ func (p *pulse) interval() time.Duration {
 	if p.metered {
 		return max(meteredProbe, p.probe.Interval)
 	}
+	if p.hasty {
+		return min(p.probe.Interval, p.probe.SuspectInterval)
+	}
 	return p.probe.Interval
 }

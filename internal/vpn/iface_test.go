@@ -155,7 +155,9 @@ func TestDeletedAndHijackedRoutesComeBack(t *testing.T) {
 		l := newLeg(t)
 		l.up()
 		want := l.routes()
-		l.kernel.change(func(v *view) { v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return r.protocol == protocol }) })
+		l.kernel.change(func(v *view) {
+			v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return r.protocol == protocol })
+		})
 		time.Sleep(inspectEvery)
 		if got := l.routes(); !slices.Equal(got, want) || len(got) != 1 {
 			t.Errorf("routes %q, want %q", got, want)

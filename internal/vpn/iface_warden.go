@@ -263,8 +263,8 @@ func (w *warden) follow(now time.Time, d duty) {
 		w.turn++
 		w.begin(now)
 	}
-	if d.hasty && w.pulse.failures > 0 {
-		w.pulse.hurry(now)
+	if soon := now.Add(w.pulse.interval()); d.hasty && w.pulse.next.After(soon) {
+		w.pulse.next = soon
 	}
 }
 

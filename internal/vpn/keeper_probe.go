@@ -41,6 +41,7 @@ func (k *keeper) answer(now time.Time, p probed) {
 		return // of a path that is no more, or given up
 	}
 	was := k.health.proven
+	k.health.hasty = k.o.isHasty()
 	if p.err != nil {
 		k.log.Debug("probe failed", "err", p.err)
 		k.health.failed(now, p.began)

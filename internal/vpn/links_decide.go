@@ -148,19 +148,17 @@ func (l *Links) relieved(m *member) bool {
 
 // rouse has a link run or not.
 func (l *Links) rouse(m *member, awake bool) {
+	if !awake && (m.awake || m.update.State == "") {
+		m.update, m.usable = asleep(m), time.Time{}
+	}
 	if m.awake == awake {
 		return
 	}
 	m.awake = awake
-	if !awake && m.cancel != nil {
+	if awake {
+		m.update = status.Update{}
+	} else if m.cancel != nil {
 		m.cancel()
-	}
-	if !awake || m.update.State == "" {
-		m.update = asleep(m)
-		if awake {
-			m.update = status.Update{}
-		}
-		m.usable = time.Time{}
 	}
 	select {
 	case m.wanted <- struct{}{}:

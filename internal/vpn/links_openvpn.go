@@ -1,4 +1,16 @@
 package vpn
 
-// serve tells the link what it is for now.
-func (o *OpenVPN) serve(d duty) {}
+// serve tells the link what it is for now. An OpenVPN that stands by is kept
+// connected and probed, unless it is metered: then it is not run at all.
+func (o *OpenVPN) serve(d duty) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.hasty = d.hasty
+}
+
+// isHasty reports whether another link is ready to take over.
+func (o *OpenVPN) isHasty() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.hasty
+}

@@ -107,6 +107,8 @@ type OpenVPN struct {
 	// what none has taken over yet.
 	leaving bool
 	left    *Handover
+	// hasty: another link is ready to take over, so the verdict is to come soon.
+	hasty bool
 }
 
 // request is something a run is asked for. The answer is sent to done.
