@@ -94,7 +94,7 @@ func TestStopEndsEverythingAndRestoresDNS(t *testing.T) {
 		if got := resolvConf(t, m); got != m.lab.ResolvConf() {
 			t.Fatalf("stop %d: resolv.conf:\n%s", i, got)
 		}
-		if got := sh(t, m, "pgrep -l 'openvpn|edgeagent'; ip -br link show type tun; true"); got != "" {
+		if got := sh(t, m, "pgrep -l openvpn; pgrep -l edgeagent; ip -br link show type tun; true"); got != "" {
 			t.Fatalf("stop %d: left behind: %s", i, got)
 		}
 		sh(t, m, "systemctl start edgeagent")

@@ -16,13 +16,15 @@ type disk struct {
 	mounted bool
 }
 
-// upper is the mount point of what takes the writes, root that of the whole.
+// upper is the mount point of what takes the writes, root that of the whole,
+// state that of root's /var/lib, which stays writable when root is not.
 func (m *Machine) upper() string { return filepath.Join(m.dir, "upper") }
 func (m *Machine) root() string  { return filepath.Join(m.dir, "root") }
+func (m *Machine) state() string { return filepath.Join(m.dir, "state") }
 
 // makeDisk makes an empty disk and mounts it.
 func (m *Machine) makeDisk(ctx context.Context) error {
-	for _, dir := range []string{m.upper(), m.root()} {
+	for _, dir := range []string{m.upper(), m.root(), m.state()} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
@@ -48,7 +50,7 @@ func makeImage(ctx context.Context, name string, size int) error {
 	return check(ctx, "mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", name)
 }
 
-// mountDisk mounts both in the node. A loop device goes with the mount.
+// mountDisk mounts them in the node. A loop device goes with the mount.
 func (m *Machine) mountDisk(ctx context.Context) error {
 	what := []string{"-t", "tmpfs", "-o", "mode=755", "tmpfs", m.upper()}
 	if m.disk.image != "" {
@@ -63,7 +65,10 @@ func (m *Machine) mountDisk(ctx context.Context) error {
 		return err
 	}
 	overlay := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", m.opts.Root, dirs[0], dirs[1])
-	_, err := m.node.Run(ctx, "mount", "-t", "overlay", "-o", overlay, "overlay", m.root())
+	if _, err := m.node.Run(ctx, "mount", "-t", "overlay", "-o", overlay, "overlay", m.root()); err != nil {
+		return err
+	}
+	_, err := m.node.Run(ctx, "mount", "--bind", filepath.Join(m.root(), "var/lib"), m.state())
 	return err
 }
 
@@ -73,9 +78,12 @@ func (m *Machine) unmountDisk(ctx context.Context) error {
 		return nil
 	}
 	m.disk.mounted = false
-	_, errRoot := m.node.Run(ctx, "umount", m.root())
-	_, errUpper := m.node.Run(ctx, "umount", m.upper())
-	return errors.Join(errRoot, errUpper)
+	var errs []error
+	for _, dir := range []string{m.state(), m.root(), m.upper()} {
+		_, err := m.node.Run(ctx, "umount", dir)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // loseUnsynced puts the disk into the state that it had in hardware when this

@@ -13,6 +13,7 @@ func TestDiskFullAtBoot(t *testing.T) {
 	needsDisk(t)
 	m := configured(t, system{Release: rootfs.Trixie, Machine: Options{Disk: 128}}, nil)
 	must(t, m.PowerOff(within(t, testTimeout)))
+	sh(t, m, "rm -rf /var/lib/edgeagent/*") // so that there is something to save
 	free, err := m.DiskFull(t.Context())
 	must(t, err)
 	must(t, m.PowerOn(within(t, testTimeout)))

@@ -16,7 +16,7 @@ import (
 const osTestsEnv = "EDGEAGENT_OS_TESTS"
 
 // testTimeout bounds every wait of a test that has no reason to wait longer.
-const testTimeout = 60 * time.Second
+const testTimeout = 2 * time.Minute
 
 // system says what a test boots.
 type system struct {

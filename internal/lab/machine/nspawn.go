@@ -26,7 +26,7 @@ func (m *Machine) nspawn() *exec.Cmd {
 		"--network-namespace-path=/proc/1/ns/net", "--capability=CAP_NET_ADMIN",
 	}
 	if m.ReadOnly {
-		args = append(args, "--read-only", "--bind="+filepath.Join(m.root(), "var/lib")+":/var/lib")
+		args = append(args, "--read-only", "--bind="+m.state()+":/var/lib")
 	}
 	return m.node.Command(context.Background(), "sh", args...)
 }

@@ -58,7 +58,7 @@ func TestPurgeLeavesNothing(t *testing.T) {
 		if got := sh(t, m, "systemctl list-units --all --plain --no-legend 'edgeagent*'"); got != "" {
 			t.Errorf("systemd still knows: %s", got)
 		}
-		if got := sh(t, m, "ip -br link show type tun; ip rule | grep -vE 'local|main|default'; pgrep -l 'openvpn|edgeagent'; true"); got != "" {
+		if got := sh(t, m, "ip -br link show type tun; ip rule | grep -vE 'local|main|default'; pgrep -l openvpn; pgrep -l edgeagent; true"); got != "" {
 			t.Errorf("left in the network: %s", got)
 		}
 	})

@@ -33,7 +33,7 @@ func TestDaemonRunsAsItsUserWithThreeCapabilities(t *testing.T) {
 			t.Errorf("effective and bounding set: %s", got)
 		}
 		for _, unit := range []string{Unit, "edgeagent-resolver.path"} {
-			if _, err := m.Check(t.Context(), "systemd-analyze", "verify", unit); err != nil {
+			if _, err := m.Check(t.Context(), "systemd-analyze", "verify", "--man=no", unit); err != nil {
 				t.Error(err)
 			}
 		}
