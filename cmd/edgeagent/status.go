@@ -63,7 +63,7 @@ func withoutDaemon(err *control.UnreachableError, now time.Time) status.Snapshot
 	return status.Snapshot{
 		Schema: status.Schema, Version: programVersion(), Device: deviceName(), State: status.Down, Now: now,
 		FixFirst: &status.Finding{
-			Stage: stageDaemon, Reason: reason, Detail: err.Error(), Hint: status.Hint(stageDaemon, reason),
+			Stage: stageDaemon, Reason: reason, Title: status.Title(stageDaemon, reason), Detail: err.Error(), Hint: status.Hint(stageDaemon, reason),
 		},
 		Stages: []status.Condition{},
 	}

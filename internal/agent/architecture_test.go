@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	// The daemon's commands, the root helpers (resolver, modem) and the built-in proxy.
 	"cmd/edgeagent": {
 		"internal/config", "internal/handover", "internal/status", "internal/control", "internal/agent",
-		"internal/resolver", "internal/localproxy", "internal/manual", "internal/check",
+		"internal/resolver", "internal/localproxy", "internal/manual", "internal/check", "internal/bundle",
 		"internal/modem",
 	},
 }

@@ -96,7 +96,7 @@ func TestSnapshotNamesTheFirstBrokenStage(t *testing.T) {
 	b.Set("dns", Update{State: Degraded, Reason: ReasonNoAnswer, Detail: "10.0.0.2 is silent"})
 	b.Set("broker", Update{State: Down, Reason: ReasonRefused})
 	want := &Finding{
-		Stage: "dns", Reason: ReasonNoAnswer, Detail: "10.0.0.2 is silent",
+		Stage: "dns", Reason: ReasonNoAnswer, Title: Title("dns", ReasonNoAnswer), Detail: "10.0.0.2 is silent",
 		Hint: Hint("dns", ReasonNoAnswer),
 	}
 	if diff := cmp.Diff(want, b.Snapshot().FixFirst); diff != "" {

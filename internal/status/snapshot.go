@@ -24,6 +24,7 @@ type Snapshot struct {
 type Finding struct {
 	Stage  string `json:"stage"`
 	Reason Reason `json:"reason"`
+	Title  string `json:"title"` // the reason in plain words
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
 	// Commands are what to type, in this order, where that is known to the letter.
@@ -42,7 +43,9 @@ func (b *Board) Snapshot() Snapshot {
 		c := b.stages[name].clone()
 		s.Stages = append(s.Stages, c)
 		if s.FixFirst == nil && c.State != OK {
-			s.FixFirst = &Finding{Stage: name, Reason: c.Reason, Detail: c.Detail, Hint: hint(c), Commands: c.Commands}
+			s.FixFirst = &Finding{
+				Stage: name, Reason: c.Reason, Title: Title(name, c.Reason), Detail: c.Detail, Hint: hint(c), Commands: c.Commands,
+			}
 		}
 	}
 	return s
