@@ -57,6 +57,7 @@ type Host struct {
 	resolvconf resolvconfMode
 	marker     marker
 	budget     budget
+	lock       string // held while something is changed
 
 	mu    sync.Mutex
 	trail []string // of the last decision that was logged
@@ -82,7 +83,9 @@ func NewHost(o HostOptions) *Host {
 	if dir, err := filepath.Abs(o.RuntimeDir); err == nil {
 		o.RuntimeDir = dir // it becomes the target of a link
 	}
-	h := &Host{o: o, marker: marker{filepath.Join(o.RuntimeDir, "resolver.mode")}, budget: budget{filepath.Join(o.RuntimeDir, "resolver.repairs")}}
+	h := &Host{o: o}
+	h.marker, h.budget = marker{filepath.Join(o.RuntimeDir, "resolver.mode")}, budget{filepath.Join(o.RuntimeDir, "resolver.repairs")}
+	h.lock = filepath.Join(o.RuntimeDir, "resolver.lock")
 	nothing := func(string) {}
 	h.file = fileMode{
 		etc: o.EtcResolvConf, saved: o.EtcResolvConf + ".edgeagent-saved", fresh: o.EtcResolvConf + ".edgeagent-new",
@@ -117,7 +120,12 @@ func (h *Host) Apply(ctx context.Context) error {
 		}
 		return nil
 	}
-	if err := h.applyAs(ctx, d); err != nil {
+	unlock, err := lockFile(ctx, h.lock)
+	if err == nil {
+		defer unlock()
+		err = h.applyAs(ctx, d)
+	}
+	if err != nil {
 		return fmt.Errorf("pointing the system at the stub: %w", err)
 	}
 	return nil
@@ -128,7 +136,15 @@ func (h *Host) Apply(ctx context.Context) error {
 // since, that is newer and stays. It is idempotent, and undoes every mode,
 // whatever the configuration says by now.
 func (h *Host) Restore(ctx context.Context) error {
-	err := errors.Join(h.marker.remove(), h.file.restore(ctx), h.resolved.control.release(), h.resolvconf.restore(ctx))
+	unlock := func() {}
+	var err error
+	if isDir(h.o.RuntimeDir) { // or nothing has been done since the boot
+		unlock, err = lockFile(ctx, h.lock)
+	}
+	if err == nil {
+		defer unlock()
+		err = errors.Join(h.marker.remove(), h.file.restore(ctx), h.resolved.control.release(), h.resolvconf.restore(ctx))
+	}
 	if err != nil {
 		return fmt.Errorf("restoring the system's DNS: %w", err)
 	}

@@ -107,17 +107,21 @@ func giveToOwnerOf(dir string, file *os.File) {
 	}
 }
 
-// locked keeps other processes out until the returned function is called. The
-// kernel does that if this one dies.
 func (f *fileMode) locked(ctx context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(f.lock), 0o755); err != nil {
+	return lockFile(ctx, f.lock)
+}
+
+// lockFile keeps other processes out until the returned function is called. The
+// kernel does that if this one dies.
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(f.lock, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	giveToOwnerOf(filepath.Dir(f.lock), file)
+	giveToOwnerOf(filepath.Dir(path), file)
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	for {
@@ -127,7 +131,7 @@ func (f *fileMode) locked(ctx context.Context) (unlock func(), err error) {
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) || ctx.Err() != nil {
 			_ = file.Close()
-			return nil, fmt.Errorf("locking %s: %w", f.lock, err)
+			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
 		pause(ctx, lockRetry)
 	}
