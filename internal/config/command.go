@@ -67,6 +67,11 @@ func rewrite(program, file string) string {
 	return "sudo sh -c " + shellWord(script)
 }
 
+// addPair is the command that adds a certificate and its key to an .ovpn file.
+func addPair(file string) string {
+	return "sudo sh -c " + shellWord(`printf "<cert>\n%s\n</cert>\n<key>\n%s\n</key>\n" "$(cat CERTIFICATE)" "$(cat KEY)" >>`+shellWord(file))
+}
+
 // plainWord are the bytes that a shell takes as they are.
 const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%=,"
 

@@ -25,7 +25,7 @@ func (f *fileCheck) link(at string, l Link) {
 	f.credentials(whole, l, p, &pair)
 	if l.Cert == "" && !pair.named && !p.other {
 		f.report(whole, NoClientCert, l.Config+" has no client certificate: AWS's download comes without one",
-			"add <cert> and <key> to it, or set cert and key here")
+			"add <cert> and <key> to it, or set cert and key here", addPair(l.Config))
 	}
 	if pair.certThere && pair.keyThere {
 		f.pair(pair.keySpot, pair.keyFile, pair.cert, pair.key)

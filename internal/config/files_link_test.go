@@ -71,6 +71,23 @@ func TestOpenVPNFile(t *testing.T) {
 	}
 }
 
+// AWS's download is completed by the command that the fault comes with.
+func TestAddPair(t *testing.T) {
+	dir, file := install(t, minimal)
+	vpn := issue(t, "vpn client")
+	write(t, dir+"/client.ovpn", []byte("client\nremote vpn.example 443\n"))
+	write(t, dir+"/vpn.crt", vpn.CertPEM)
+	write(t, dir+"/vpn.key", vpn.KeyPEM)
+	f := onlyFault(t, Examine(file, Self()))
+	for i := range f.Commands {
+		f.Commands[i] = strings.NewReplacer("CERTIFICATE", dir+"/vpn.crt", "KEY", dir+"/vpn.key").Replace(f.Commands[i])
+	}
+	obey(t, f)
+	if r := Examine(file, Self()); len(f.Commands) != 1 || r.Err() != nil || len(r.Warnings) > 0 {
+		t.Errorf("after %q: %v %v", f.Commands, r.Faults, r.Warnings)
+	}
+}
+
 func lastLine(text string) string { return plain(strings.Count(text, "\n")) }
 
 func FuzzReadProfile(f *testing.F) {
