@@ -3,6 +3,7 @@ package vpn
 import (
 	"errors"
 	"net"
+	"time"
 )
 
 // Release leaves the made-up process for Adopt.
@@ -26,7 +27,8 @@ func (e *fakeEngine) Adopt(h *Handover) (process, net.Conn, error) {
 		case <-p.gone:
 		default:
 			if p.pid == h.PID {
-				return p, p.client, nil
+				// Descriptors that were duplicated share no deadline.
+				return p, p.client, p.client.SetReadDeadline(time.Time{})
 			}
 		}
 	}
