@@ -118,7 +118,7 @@ drwxr-xr-x root/root /etc/edgeagent/openvpn/
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent-resolver.path
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent-resolver.service
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent.service
-lrwxrwxrwx root/root /usr/lib/systemd/system/sysinit.target.wants/edgeagent-resolver-boot.service
+-rw-r--r-- root/root /usr/lib/systemd/system/sysinit.target.d/edgeagent.conf
 -rw-r--r-- root/root /usr/lib/sysusers.d/edgeagent.conf
 -rw-r--r-- root/root /usr/lib/tmpfiles.d/edgeagent.conf
 -rw-r--r-- root/root /usr/share/bash-completion/completions/edgeagent
