@@ -11,8 +11,10 @@ import (
 
 // Watch calls changed after each burst of news from ModemManager or
 // NetworkManager's connections that can change what Permanent or Rungs say, and
-// when either comes or goes, until ctx ends. It outlives restarts of the bus, and does not poll while the bus is there.
+// when either comes or goes, until ctx ends. It outlives restarts of the bus, does
+// not poll while the bus is there, and hangs up in the end.
 func (r *Rescue) Watch(ctx context.Context, changed func()) {
+	defer r.bus.Close()
 	pause := redialMin
 	for ctx.Err() == nil {
 		signals, stop, err := r.news(ctx)

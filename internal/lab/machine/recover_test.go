@@ -35,7 +35,8 @@ func TestRecoveryOverTheRealBus(t *testing.T) {
 		must(t, m.WriteFile(t.Context(), "/etc/systemd/system/dialler.service", diallerUnit))
 		must(t, m.Push(t.Context(), os.Args[0], "/usr/local/bin/inside", "root:root", "0755"))
 		sh(t, m, "systemctl daemon-reload; systemctl start dialler NetworkManager; "+
-			"nmcli connection add type dummy ifname ppp0 con-name soracom autoconnect no ip4 10.201.0.2/32; "+
+			"ip link add ppp0 type veth peer name far0; ip link set far0 up; "+
+			"nmcli connection add type ethernet ifname ppp0 con-name soracom autoconnect no ip4 10.201.0.2/32; "+
 			"nmcli connection add type ethernet ifname nosuch0 con-name broken autoconnect no")
 		before := property(t, m, "dialler.service", "MainPID")
 		out, err := m.Check(within(t, testTimeout), "runuser", "-u", "edgeagent", "--",
