@@ -23,6 +23,9 @@ const (
 	overloadQuiet   = time.Minute // between two log lines
 	acceptPause     = 100 * time.Millisecond
 	maxListenTries  = 10
+	// drainFor is how long questions under way still get their answers when the
+	// stub stops: they have left the socket, the next process cannot see them.
+	drainFor = time.Second
 )
 
 // listener is the pair of sockets of one Listen.
@@ -31,6 +34,15 @@ type listener struct {
 	udp  *net.UDPConn
 	tcp  *net.TCPListener
 }
+
+// stopReading leaves what is asked from now on to whoever serves next.
+func (l *listener) stopReading() {
+	_ = l.udp.SetReadDeadline(aLongTimeAgo)
+	_ = l.tcp.SetDeadline(aLongTimeAgo)
+}
+
+// aLongTimeAgo as a deadline ends what is under way.
+var aLongTimeAgo = time.Unix(1, 0)
 
 func (l *listener) close() {
 	_ = l.udp.Close()
@@ -86,8 +98,9 @@ func listenOnce(addr netip.AddrPort) (*listener, error) {
 	return &listener{addr: addr, udp: udp, tcp: tcp}, nil
 }
 
-// Serve answers until ctx ends and returns nil then. It calls Listen unless that
-// has been done, and closes the sockets before it returns.
+// Serve answers until ctx ends, and for a moment more what has been asked by
+// then; it returns nil then. It calls Listen unless that has been done, and
+// closes the sockets before it returns.
 func (s *Stub) Serve(ctx context.Context) error {
 	if err := s.Listen(); err != nil {
 		return err
@@ -96,9 +109,16 @@ func (s *Stub) Serve(ctx context.Context) error {
 	l := s.listener
 	s.mu.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
-	defer context.AfterFunc(ctx, l.close)()
+	defer cancel()
+	answering, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	context.AfterFunc(ctx, func() {
+		l.stopReading()
+		pause(answering, drainFor)
+		end()
+	})
 
-	var running sync.WaitGroup
+	running := serving{answering: answering}
 	var udpErr, tcpErr error
 	running.Go(func() { defer cancel(); udpErr = s.serveUDP(ctx, &running, l.udp) })
 	running.Go(func() { defer cancel(); tcpErr = s.serveTCP(ctx, &running, l.tcp) })
@@ -111,8 +131,14 @@ func (s *Stub) Serve(ctx context.Context) error {
 	return errors.Join(udpErr, tcpErr)
 }
 
+// serving is what one Serve, or one connection in it, has under way.
+type serving struct {
+	sync.WaitGroup
+	answering context.Context // ends a moment after the reading does
+}
+
 // handle answers one raw message by calling write at most once, now or later.
-func (s *Stub) handle(ctx context.Context, running *sync.WaitGroup, raw []byte, udp bool, write func([]byte)) {
+func (s *Stub) handle(running *serving, raw []byte, udp bool, write func([]byte)) {
 	q, answer := s.begin(raw, udp)
 	if q == nil {
 		if answer != nil {
@@ -132,7 +158,7 @@ func (s *Stub) handle(ctx context.Context, running *sync.WaitGroup, raw []byte, 
 	}
 	running.Go(func() {
 		defer func() { <-slots }()
-		write(q.pack(s.resolve(ctx, q)))
+		write(q.pack(s.resolve(running.answering, q)))
 	})
 }
 
@@ -176,7 +202,7 @@ func (o *overload) due() bool {
 	return true
 }
 
-func (s *Stub) serveUDP(ctx context.Context, running *sync.WaitGroup, conn *net.UDPConn) error {
+func (s *Stub) serveUDP(ctx context.Context, running *serving, conn *net.UDPConn) error {
 	buf := make([]byte, dns.MaxMsgSize)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(buf)
@@ -188,13 +214,13 @@ func (s *Stub) serveUDP(ctx context.Context, running *sync.WaitGroup, conn *net.
 		case !from.Addr().Unmap().IsLoopback():
 			continue // this device only, and no answer that could be aimed at others
 		}
-		s.handle(ctx, running, buf[:n], true, func(answer []byte) {
+		s.handle(running, buf[:n], true, func(answer []byte) {
 			_, _ = conn.WriteToUDPAddrPort(answer, from) // a client that is gone is its own affair
 		})
 	}
 }
 
-func (s *Stub) serveTCP(ctx context.Context, running *sync.WaitGroup, l *net.TCPListener) error {
+func (s *Stub) serveTCP(ctx context.Context, running *serving, l *net.TCPListener) error {
 	conns := make(chan struct{}, maxTCPConns)
 	for {
 		conn, err := l.AcceptTCP()
@@ -217,7 +243,7 @@ func (s *Stub) serveTCP(ctx context.Context, running *sync.WaitGroup, l *net.TCP
 		case conns <- struct{}{}:
 			running.Go(func() {
 				defer func() { <-conns }()
-				s.serveConn(ctx, conn)
+				s.serveConn(ctx, running.answering, conn)
 			})
 		default:
 			_ = conn.Close()
@@ -236,10 +262,11 @@ func pause(ctx context.Context, d time.Duration) {
 
 // serveConn answers the queries of one connection, each as soon as its answer
 // is there (RFC 7766, section 6.2.1.1).
-func (s *Stub) serveConn(ctx context.Context, conn net.Conn) {
+func (s *Stub) serveConn(ctx, answering context.Context, conn net.Conn) {
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	var running sync.WaitGroup
+	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(aLongTimeAgo) })()
+	defer context.AfterFunc(answering, func() { _ = conn.Close() })()
+	running := serving{answering: answering}
 	defer running.Wait() // a client may close its side and wait for the answers
 	var writing sync.Mutex
 	write := func(answer []byte) {
@@ -249,11 +276,14 @@ func (s *Stub) serveConn(ctx context.Context, conn net.Conn) {
 	}
 	for ctx.Err() == nil {
 		_ = conn.SetReadDeadline(time.Now().Add(tcpIdle))
+		if ctx.Err() != nil {
+			return // or the new deadline would cover the one that ends this
+		}
 		raw, err := readFrame(conn)
 		if err != nil {
 			return
 		}
-		s.handle(ctx, &running, raw, false, write)
+		s.handle(&running, raw, false, write)
 	}
 }
 

@@ -279,7 +279,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newStubRig(t)
 		pipe, server := net.Pipe()
-		go r.serveConn(t.Context(), server)
+		go r.serveConn(t.Context(), t.Context(), server)
 		client := &dns.Conn{Conn: pipe}
 		start := time.Now()
 		time.Sleep(tcpIdle - time.Second)
@@ -324,7 +324,7 @@ func TestConnectionsEndWithServe(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			r.serveConn(ctx, server)
+			r.serveConn(ctx, t.Context(), server)
 		}()
 		start := time.Now()
 		synctest.Wait()

@@ -101,3 +101,46 @@ func TestAdoptRefusesOtherSockets(t *testing.T) {
 		}
 	}
 }
+
+// A question that the stub has taken from its socket is lost to the process that
+// comes next.
+func TestServeAnswersWhatIsUnderWayWhenItEnds(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			r := newStubRig(t)
+			asked, release := make(chan struct{}), make(chan struct{})
+			answer := zone("slow.example.com. 60 A 192.0.2.1")
+			r.net.set(uplinkServer, func(q *dns.Msg) *dns.Msg {
+				close(asked)
+				<-release
+				return answer(q)
+			})
+			if err := r.Listen(); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			served := make(chan error, 1)
+			go func() { served <- r.Serve(ctx) }()
+			conn, err := dns.Dial(network, r.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+			if err := conn.WriteMsg(new(dns.Msg).SetQuestion("slow.example.com.", dns.TypeA)); err != nil {
+				t.Fatal(err)
+			}
+			<-asked
+			cancel()
+			close(release)
+			m, err := conn.ReadMsg()
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantValues(t, m, dns.TypeA, "192.0.2.1")
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -31,7 +31,8 @@ const networkdConf = "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n[DHCPv4]\nUseDom
 // Bullseye does not.
 const dhcpcdSetUp = `mkdir -p /etc/systemd/system/dhcpcd.service.d
 	printf '[Service]\nProtectSystem=no\n' >/etc/systemd/system/dhcpcd.service.d/openresolv.conf
-	systemctl daemon-reload && systemctl restart dhcpcd`
+	systemctl daemon-reload && systemctl restart dhcpcd
+	until grep -q resolvconf /etc/resolv.conf; do sleep 0.1; done`
 
 // dhcpcdConf: containers have no udev.
 const dhcpcdConf = "nodev\noption domain_name_servers, domain_name, domain_search\n"
