@@ -39,12 +39,15 @@ func (m *Machine) Install(ctx context.Context, deb string) (Result, error) {
 // Peek reads the agent's status from its control socket. The error wraps
 // ErrNoDaemon if nothing answers there.
 func (m *Machine) Peek(ctx context.Context) (s status.Snapshot, err error) {
-	r := m.running()
-	if r == nil {
-		return s, fmt.Errorf("%w: the machine is off", ErrNoDaemon)
+	leader, err := m.leader()
+	if err == nil && leader == 0 {
+		err = errors.New("the machine is off")
+	}
+	if err != nil {
+		return s, fmt.Errorf("%w: %w", ErrNoDaemon, err)
 	}
 	// No part of this path is a link, which would lead into the host.
-	socket := filepath.Join("/proc", strconv.Itoa(r.leader), "root/run/edgeagent/control.sock")
+	socket := filepath.Join("/proc", strconv.Itoa(leader), "root/run/edgeagent/control.sock")
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true, // the client is thrown away with its connection
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

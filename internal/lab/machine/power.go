@@ -22,22 +22,29 @@ const exitReboot = 133
 // first real-time signal is 32, glibc keeps two.
 const powerOff = syscall.Signal(34 + 4)
 
+// errRebooting means that the machine is between two boots.
+var errRebooting = errors.New("the machine is rebooting")
+
 // run is one time of being switched on: several boots if it reboots.
 type run struct {
-	leader int           // the host's id of the machine's process 1
+	leader int           // the host's id of the machine's process 1, 0 between two boots
 	nspawn *exec.Cmd     // of the present boot
+	cut    bool          // the power was cut: no further boot
 	ended  chan struct{} // closed when it is off
 	err    error         // read after ended
 }
 
-// running returns the present run, nil if the machine is off or between two boots.
-func (m *Machine) running() *run {
+// leader returns the host's id of the machine's process 1, 0 if it is off.
+func (m *Machine) leader() (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.run == nil || m.run.leader == 0 {
-		return nil
+	switch {
+	case m.run == nil:
+		return 0, nil
+	case m.run.leader == 0:
+		return 0, errRebooting
 	}
-	return m.run
+	return m.run.leader, nil
 }
 
 // PowerOn boots the machine and waits until systemd has nothing left to start.
@@ -98,22 +105,33 @@ func (m *Machine) follow(r *run) {
 		err := r.nspawn.Wait()
 		m.mu.Lock()
 		r.leader = 0
-		if r.nspawn.ProcessState.ExitCode() != exitReboot {
-			m.run, r.err = nil, err
-			m.mu.Unlock()
-			return
-		}
+		again := r.nspawn.ProcessState.ExitCode() == exitReboot && !r.cut
 		m.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.Background(), bootTimeout)
-		err = m.spawn(ctx, r)
-		cancel()
-		if err != nil {
+		if again {
+			err = m.bootAgain(r)
+		}
+		if !again || err != nil {
 			m.mu.Lock()
 			m.run, r.err = nil, err
 			m.mu.Unlock()
 			return
 		}
 	}
+}
+
+// bootAgain boots a machine that has rebooted.
+func (m *Machine) bootAgain(r *run) error {
+	ctx, cancel := context.WithTimeout(context.Background(), bootTimeout)
+	defer cancel()
+	if err := m.spawn(ctx, r); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r.cut { // in the meantime
+		r.kill()
+	}
+	return nil
 }
 
 // WaitBooted waits until the machine has nothing left to start. A unit that
@@ -147,7 +165,7 @@ func (m *Machine) Reboot(ctx context.Context) error {
 // WaitReboot waits for a boot after the one that Boots gave as before.
 func (m *Machine) WaitReboot(ctx context.Context, before int) error {
 	err := poll(ctx, func() error {
-		if m.Boots() <= before || m.running() == nil {
+		if m.Boots() <= before {
 			return errors.New("it has not rebooted")
 		}
 		return nil
@@ -160,11 +178,17 @@ func (m *Machine) WaitReboot(ctx context.Context, before int) error {
 
 // PowerOff has the system shut down in order and waits until it is off.
 func (m *Machine) PowerOff(ctx context.Context) error {
-	r := m.running()
-	if r == nil {
-		return errors.New("switching the machine off: it is off")
+	m.mu.Lock()
+	r := m.run
+	m.mu.Unlock()
+	leader, err := m.leader()
+	if err == nil && (r == nil || leader == 0) {
+		err = errors.New("it is off")
 	}
-	if err := unix.Kill(r.leader, powerOff); err != nil {
+	if err == nil {
+		err = unix.Kill(leader, powerOff)
+	}
+	if err != nil {
 		return fmt.Errorf("switching the machine off: %w", err)
 	}
 	select {
@@ -188,14 +212,20 @@ func (m *Machine) kill() {
 	m.mu.Lock()
 	r := m.run
 	if r != nil {
-		_ = r.nspawn.Process.Kill() // gone already is as good
-		if r.leader != 0 {
-			_ = unix.Kill(r.leader, unix.SIGKILL)
-		}
+		r.kill()
 	}
 	m.mu.Unlock()
 	if r != nil {
 		<-r.ended
+	}
+}
+
+// kill needs the machine's lock.
+func (r *run) kill() {
+	r.cut = true
+	_ = r.nspawn.Process.Kill() // gone already is as good
+	if r.leader != 0 {
+		_ = unix.Kill(r.leader, unix.SIGKILL)
 	}
 }
 

@@ -36,12 +36,14 @@ func (m *Machine) Run(ctx context.Context, argv ...string) (Result, error) {
 
 // RunInput is Run with a standard input.
 func (m *Machine) RunInput(ctx context.Context, stdin io.Reader, argv ...string) (Result, error) {
-	cmd, start := m.command(ctx, argv)
+	cmd, start, err := m.command(ctx, argv)
+	if err != nil {
+		return Result{}, fmt.Errorf("running %s in the machine: %w", strings.Join(argv, " "), err)
+	}
 	var out bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &out
 	cmd.WaitDelay = outputGrace
-	err := start(cmd.Start)
-	if err == nil {
+	if err = start(cmd.Start); err == nil {
 		err = cmd.Wait()
 	}
 	result := Result{Output: out.String()}
@@ -56,21 +58,25 @@ func (m *Machine) RunInput(ctx context.Context, stdin io.Reader, argv ...string)
 }
 
 // command prepares a program and says by way of what it is to be started.
-func (m *Machine) command(ctx context.Context, argv []string) (*exec.Cmd, func(func() error) error) {
+func (m *Machine) command(ctx context.Context, argv []string) (*exec.Cmd, func(func() error) error, error) {
+	leader, err := m.leader()
+	if err != nil {
+		return nil, nil, err
+	}
 	env := []string{
 		"env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
 		"LC_ALL=C.UTF-8", "TERM=dumb", "NO_COLOR=1", "SYSTEMD_PAGER=", "DEBIAN_FRONTEND=noninteractive",
 	}
-	if r := m.running(); r != nil {
+	if leader != 0 {
 		args := []string{
-			"--target", strconv.Itoa(r.leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
+			"--target", strconv.Itoa(leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
 			"--root", "--wd", "--",
 		}
 		cmd := exec.CommandContext(ctx, "nsenter", append(append(args, env...), argv...)...)
-		return cmd, func(fn func() error) error { return fn() }
+		return cmd, func(fn func() error) error { return fn() }, nil
 	}
 	cmd := m.node.Command(ctx, "chroot", append(append([]string{m.root()}, env...), argv...)...)
-	return cmd, m.node.Do
+	return cmd, m.node.Do, nil
 }
 
 // Shell runs a shell script in the machine, as Run does.

@@ -14,7 +14,7 @@ func (m *Machine) Journal(ctx context.Context, unit string) (string, error) {
 	if unit != "" {
 		args = append(args, "--unit="+unit)
 	}
-	if m.running() == nil {
+	if leader, err := m.leader(); err == nil && leader == 0 {
 		args = append(args, "--directory=/var/log/journal")
 	}
 	r, err := m.Run(ctx, args...)
