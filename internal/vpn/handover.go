@@ -69,7 +69,7 @@ func (h *Handover) PIDs() []int {
 func terms(l config.Link, files []string) string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%q %q %q %q %t\n", l.Name, l.Config, l.Cert, l.Key, l.FullTunnel)
-	for _, name := range slices.Sorted(slices.Values(files)) {
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(append([]string{l.Config}, files...)))) {
 		data, err := os.ReadFile(name)
 		fmt.Fprintf(sum, "%q %x %t\n", name, sha256.Sum256(data), err == nil)
 	}
@@ -123,7 +123,7 @@ func (k *keeper) bequeath(now time.Time) bool {
 		return false
 	}
 	h := &Handover{
-		Link: k.o.opts.Link.Name, Terms: terms(k.o.opts.Link, k.id.files), Rest: rest,
+		Link: k.o.opts.Link.Name, Terms: k.terms, Rest: rest,
 		Device: k.path.Device, Index: k.path.Index, Address: k.path.Address, Remote: k.attempt.server,
 		Servers: k.push.servers, Ping: k.push.ping, Redirect: k.push.redirect, Hosts: k.routing.hosts,
 		UplinkDevice: k.origin.device, UplinkIndex: k.origin.index,
@@ -178,7 +178,7 @@ func (k *keeper) adopt(now time.Time, h *Handover) (why string) {
 	if err != nil {
 		return err.Error()
 	}
-	k.prof, k.id, k.proc, k.device = prof, id, proc, dev
+	k.prof, k.id, k.terms, k.proc, k.device = prof, id, h.Terms, proc, dev
 	k.servers.random = prof.randomHost
 	k.expired = id.check(k.o.opts.Clock, now)
 	k.watchExpiry(now)

@@ -172,7 +172,7 @@ func TestTerms(t *testing.T) {
 	}
 	link := config.Link{Name: "vpn", Config: file}
 	write("remote a")
-	before := terms(link, []string{file})
+	before := terms(link, nil)
 	write("remote a")
 	if terms(link, []string{file}) != before {
 		t.Error("the same text written again is another configuration")

@@ -49,6 +49,8 @@ type keeper struct {
 	// The user's file and certificate, as they were at the last start.
 	prof *profile
 	id   identity
+	// terms are those of the handover.
+	terms string
 	// expired is what is wrong with the certificate in use.
 	expired *cause
 	// stamps are of the files, when they were refused.

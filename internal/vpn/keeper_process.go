@@ -69,7 +69,7 @@ func (k *keeper) prepare(now time.Time) *cause {
 	k.prof = prof
 	k.servers.random = prof.randomHost
 	id, c := prof.findIdentity(k.o.opts.Link)
-	k.id = id
+	k.id, k.terms = id, terms(k.o.opts.Link, id.files)
 	if c != nil {
 		return c
 	}
