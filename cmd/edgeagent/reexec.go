@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -101,7 +102,7 @@ func (i image) execute(h *agent.Handover, stub *agent.StubSockets) error {
 		}
 		h.Stub = nil
 	}()
-	record, err := handover.Save(agent.HandoverSchema, h)
+	record, err := handover.Save(schema(), h)
 	if err != nil {
 		return err
 	}
@@ -110,6 +111,18 @@ func (i image) execute(h *agent.Handover, stub *agent.StubSockets) error {
 		return err
 	}
 	return handover.Exec(i.path, os.Args, os.Environ(), record, h.FDs())
+}
+
+// handoverSchema is agent.HandoverSchema, unless the linker sets another: tests
+// build a program of another time with it.
+var handoverSchema string
+
+func schema() int {
+	n, err := strconv.Atoi(handoverSchema)
+	if err != nil {
+		return agent.HandoverSchema
+	}
+	return n
 }
 
 // loadHandover returns what the image before left in this process, or nil. What
@@ -121,7 +134,7 @@ func loadHandover() (h *agent.Handover, note string) {
 		return nil, ""
 	}
 	h = new(agent.Handover)
-	err := handover.Load(fd, agent.HandoverSchema, h)
+	err := handover.Load(fd, schema(), h)
 	if err != nil {
 		h, note = nil, fmt.Sprintf("starting afresh: %v", err)
 	}

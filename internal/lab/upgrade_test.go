@@ -32,25 +32,32 @@ type upgradeRig struct {
 // startUpgradable starts the program from a file of its own.
 func startUpgradable(t *testing.T, opts Options) *upgradeRig {
 	t.Helper()
-	l := start(t, opts)
-	dir := t.TempDir()
-	u := &upgradeRig{Lab: l, bin: filepath.Join(dir, "edgeagent"), newer: filepath.Join(dir, "newer")}
-	copyFile(t, os.Getenv(binEnv), u.bin)
-	buildVersion(t, u.newer, newerVersion)
+	u := prepareUpgradable(t, opts)
 	var err error
-	u.Agent, err = l.StartAgent(u.bin)
+	u.Agent, err = u.Lab.StartAgent(u.bin)
 	must(t, err)
 	waitOK(t, u.Agent)
 	return u
 }
 
-// buildVersion builds the program as another version.
-func buildVersion(t *testing.T, out, version string) {
+// prepareUpgradable has the files ready, and nothing started.
+func prepareUpgradable(t *testing.T, opts Options) *upgradeRig {
 	t.Helper()
-	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-X main.version="+version, "-o", out, "edgeagent/cmd/edgeagent")
+	l := start(t, opts)
+	dir := t.TempDir()
+	u := &upgradeRig{Lab: l, bin: filepath.Join(dir, "edgeagent"), newer: filepath.Join(dir, "newer")}
+	copyFile(t, os.Getenv(binEnv), u.bin)
+	buildWith(t, u.newer, "-X main.version="+newerVersion)
+	return u
+}
+
+// buildWith builds the program with flags for the linker.
+func buildWith(t *testing.T, out, flags string) {
+	t.Helper()
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags="+flags, "-o", out, "edgeagent/cmd/edgeagent")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", version, err, text)
+		t.Fatalf("building with %s: %v\n%s", flags, err, text)
 	}
 }
 
