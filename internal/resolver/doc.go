@@ -25,7 +25,10 @@
 //
 // # The host
 //
-// [Host] points the operating system at the stub. In mode "file"
+// [Host] points the operating system at the stub, in one of three ways. In mode
+// "resolved" systemd-resolved is given a link that names the stub for the private
+// domains; in mode "resolvconf" openresolv gets an exclusive record. Neither
+// survives a reboot. In mode "file"
 // /etc/resolv.conf becomes a symbolic link to resolv.conf in the runtime
 // directory. What was there becomes /etc/resolv.conf.edgeagent-saved: not a
 // copy but the thing itself. renameat2(2) exchanges it with the link in one step
