@@ -97,7 +97,7 @@ func (d *daemon) waitForConfig(ctx context.Context, report config.Report, reload
 		return nil, err
 	}
 	defer shown.Stop()
-	w := waiter{standby: shown, file: o.ConfigFile, log: o.Log}
+	w := waiter{standby: shown, file: o.ConfigFile, log: o.Log, outdated: d.image.replaced}
 	return w.wait(ctx, report, reload)
 }
 
@@ -115,6 +115,8 @@ type waiter struct {
 	file string
 	log  *slog.Logger
 	said string // the faults that were logged last
+	// outdated reports whether this program's file is another one by now.
+	outdated func() (bool, error)
 }
 
 func (w *waiter) wait(ctx context.Context, report config.Report, reload <-chan os.Signal) (*config.Config, error) {
@@ -122,7 +124,7 @@ func (w *waiter) wait(ctx context.Context, report config.Report, reload <-chan o
 		// Watched before the next look, or a change in between would be missed.
 		w.Watch(report.Files)
 		w.say(ctx, report.Faults)
-		if !w.pause(ctx, reload) {
+		if !w.pause(ctx, reload) || w.leaves() {
 			return nil, nil
 		}
 		report = config.Examine(w.file, config.Self())
@@ -152,6 +154,17 @@ func (w *waiter) pause(ctx context.Context, reload <-chan os.Signal) bool {
 			return true
 		}
 	}
+}
+
+// leaves reports whether the daemon is to end for an upgraded program. There is
+// nothing to hand over: systemd starts the new one (Restart=always).
+func (w *waiter) leaves() bool {
+	again, err := w.outdated()
+	if err != nil || !again {
+		return false
+	}
+	w.log.Info("the program was replaced: ending, so that the new one is started")
+	return true
 }
 
 // say logs the faults if they are others than before.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -85,16 +86,36 @@ func TestWaitForConfig(t *testing.T) {
 	}
 }
 
+// sharedLog is read while the daemon writes it.
+type sharedLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *sharedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *sharedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // A half-written file is no news: nothing is said until it has been left alone,
 // and the same faults are said once.
 func TestWaitIsQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		shown := r.waiting()
+		var log sharedLog
+		r.daemon.newLog = func(config.Log) *slog.Logger { return slog.New(slog.NewTextHandler(&log, nil)) }
 		r.write(t, unfilled())
 		stop, ended := r.start(t)
 		synctest.Wait()
-		lines := func() int { return strings.Count(r.log.String(), "no configuration to run with") }
+		lines := func() int { return strings.Count(log.String(), "no configuration to run with") }
 		for _, text := range []string{"dev", "device: {thing: gw-1", "device: {thing: gw-1, reg", ""} {
 			r.write(t, text)
 			shown.changes <- struct{}{}
@@ -102,16 +123,48 @@ func TestWaitIsQuiet(t *testing.T) {
 			synctest.Wait()
 		}
 		if lines() != 1 {
-			t.Errorf("said while it is being written:\n%s", &r.log)
+			t.Errorf("said while it is being written:\n%s", &log)
 		}
 		time.Sleep(3 * lookAgain)
 		synctest.Wait()
-		if lines() != 2 || strings.Count(r.log.String(), "the file holds no settings") != 1 {
-			t.Errorf("want the empty file once:\n%s", &r.log)
+		if lines() != 2 || strings.Count(log.String(), "the file holds no settings") != 1 {
+			t.Errorf("want the empty file once:\n%s", &log)
 		}
 		stop()
 		if err := <-ended; err != nil || len(r.runs) != 0 {
 			t.Errorf("ended with %v, %d starts", err, len(r.runs))
+		}
+	})
+}
+
+// An upgrade of a device that is not configured yet needs no handover: the
+// daemon ends, and systemd starts the new program.
+func TestWaitEndsForANewProgram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		shown := r.waiting()
+		r.write(t, unfilled())
+		program := filepath.Join(t.TempDir(), "edgeagent")
+		if err := os.WriteFile(program, []byte("old"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.daemon.image = image{program, info}
+		_, ended := r.start(t)
+		r.reload <- syscall.SIGHUP
+		synctest.Wait()
+		if len(ended) > 0 || shown.stopped {
+			t.Fatal("it has ended although the program is the same")
+		}
+		if err := os.WriteFile(program, []byte("newer"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		r.reload <- syscall.SIGHUP
+		if err := <-ended; err != nil || !shown.stopped || len(r.runs) > 0 {
+			t.Errorf("ended with %v, standby stopped %v, %d runs", err, shown.stopped, len(r.runs))
 		}
 	})
 }
