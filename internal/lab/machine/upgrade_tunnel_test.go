@@ -27,7 +27,7 @@ const upgradeCommand = "apt-get install --yes -o Dpkg::Options::=--force-unsafe-
 
 // kept is what an upgrade must leave as it is.
 func kept(t *testing.T, m *Machine) string {
-	return sh(t, m, "systemctl show --value -p MainPID edgeagent; pgrep -x openvpn; pgrep -f 'edgeagent localproxy'; "+
+	return sh(t, m, "systemctl show --value -p MainPID edgeagent; pgrep -x openvpn; pgrep -f 'edgeagent [l]ocalproxy'; "+
 		"cat /sys/class/net/tun0/ifindex; cut -d' ' -f22 /proc/$(pgrep -x openvpn)/stat")
 }
 
