@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"edgeagent/internal/config"
 )
 
@@ -166,6 +168,22 @@ func TestResolvconfMode(t *testing.T) {
 	}
 	r.stepping(func(call string) { t.Errorf("restored once more: %s", call) })
 	r.restore(t)
+}
+
+// The unit's UMask= keeps others out of what the agent writes; this must be read
+// by everybody, the daemon first.
+func TestResolvconfModeWritesForAll(t *testing.T) {
+	r := newHostRig(t)
+	bullseye(t, r)
+	defer unix.Umask(unix.Umask(0o027))
+	r.apply(t)
+	info, err := os.Stat(r.resolvconf.record())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o644 {
+		t.Errorf("the record's mode is %s", info.Mode())
+	}
 }
 
 // snapshotBytes is resolv.conf without its times: openresolv writes it anew.
@@ -333,7 +351,7 @@ func TestCrashAnywhereInOtherModes(t *testing.T) {
 							}
 							crashed = crashAt(t, hostRigIn(r.dir), operation, n)
 							recover(t, hostRigIn(r.dir), device)
-							if got := r.snapshotBytes(t); got != before || r.fake().present() || r.resolvconf.record() != nil || r.marker.get() != "" {
+							if got := r.snapshotBytes(t); got != before || r.fake().present() || r.resolvconf.record() != "" || r.marker.get() != "" {
 								t.Errorf("crash after step %d leaves link %v, record %q and\n%s, was\n%s",
 									n, r.fake().present(), r.resolvconf.record(), got, before)
 							}

@@ -39,28 +39,30 @@ type resolvconfMode struct {
 // recordDirs hold one file for each record: since version 3.14, and before.
 var recordDirs = []string{"keys", "interfaces"}
 
-// record returns what ours says, nil if there is none.
-func (m *resolvconfMode) record() []byte {
+// record returns the path of our record, "" if there is none.
+func (m *resolvconfMode) record() string {
 	for _, d := range recordDirs {
-		if data, err := readSmall(filepath.Join(m.dir, d, resolvconfRecord)); err == nil {
-			return data
+		path := filepath.Join(m.dir, d, resolvconfRecord)
+		if _, err := os.Lstat(path); err == nil {
+			return path
 		}
 	}
-	return nil
+	return ""
 }
 
 func (m *resolvconfMode) apply(ctx context.Context, content []byte) error {
-	if untouchedRecord(m.record(), content) && m.only() {
+	if m.says(content) && m.only() {
 		return nil
 	}
 	// The metric puts it first, should another record be exclusive too.
 	return m.run(ctx, content, "-m", "0", "-x", "-a", resolvconfRecord)
 }
 
-// untouchedRecord reports whether a record says what it should; openresolv adds
-// a comment of its own.
-func untouchedRecord(record, content []byte) bool {
-	return record != nil && bytes.HasSuffix(bytes.TrimSpace(record), bytes.TrimSpace(content))
+// says reports whether our record says just that; openresolv adds a comment of
+// its own.
+func (m *resolvconfMode) says(content []byte) bool {
+	data, err := readSmall(m.record())
+	return err == nil && bytes.HasSuffix(bytes.TrimSpace(data), bytes.TrimSpace(content))
 }
 
 // only reports whether programs ask the stub and nobody else.
@@ -72,7 +74,7 @@ func (m *resolvconfMode) only() bool {
 // restore deletes the record. After a power cut there is none, but the
 // resolv.conf that was made of it may still be there.
 func (m *resolvconfMode) restore(ctx context.Context) error {
-	if m.record() != nil {
+	if m.record() != "" {
 		return m.run(ctx, nil, "-f", "-d", resolvconfRecord)
 	}
 	conf, err := readConf(m.etc)
@@ -85,7 +87,8 @@ func (m *resolvconfMode) restore(ctx context.Context) error {
 func (m *resolvconfMode) run(ctx context.Context, stdin []byte, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, resolvconfWithin)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, m.program, args...)
+	// Under the unit's own umask others could not read what openresolv writes.
+	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", `umask 022 && exec "$0" "$@"`, m.program}, args...)...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	cmd.WaitDelay = time.Second // its subscribers may leave daemons with our pipe
 	out, err := cmd.CombinedOutput()

@@ -23,7 +23,7 @@ func (h *Host) Search() []string { return h.source().conf.search }
 
 // source returns the first candidate that names a server, or else the first.
 func (h *Host) source() source {
-	if h.resolvconf.record() != nil {
+	if h.resolvconf.record() != "" {
 		// openresolv's resolv.conf is of our record alone.
 		conf := h.resolvconf.others()
 		return source{path: h.o.ResolvconfDir, conf: conf, servers: h.guarded(conf.servers)}
