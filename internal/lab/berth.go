@@ -52,6 +52,6 @@ func laptopOf(lan lan) netip.Addr {
 // SSH runs a command on the machine from the laptop, with the office's key.
 // The machine has to show the host key of the lab's device.
 func (b *Berth) SSH(ctx context.Context, command string) (string, error) {
-	args := append(b.lab.sshOptions(), "-o", "ConnectTimeout=10", "root@"+b.Machine.Addr().String(), command)
+	args := append(b.lab.sshOptions(), "-o", "ConnectTimeout=60", "root@"+b.Machine.Addr().String(), command)
 	return b.lab.Device.Run(ctx, "ssh", args...)
 }

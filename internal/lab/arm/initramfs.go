@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// initScript is process 1 of the initramfs: modprobe, mount, go. Debian's own
+// initScript is process 1 of the initramfs: it loads modules, mounts and goes on. Debian's own
 // initramfs tools would run for minutes under emulation and bring what no board
 // here needs. An SD card comes late, so the disk is waited for.
 const initScript = `#!/bin/busybox sh
@@ -56,13 +56,13 @@ func assemble(ctx context.Context, raw, dir string) error {
 	return makeInitrd(ctx, raw, dir)
 }
 
-// pickModules copies the modules and what they depend on, 2 of 300 MB. The
-// initramfs takes them all; the root file system has them for udev and systemd.
+// pickModules copies the modules and what they depend on, 2 of 300 MB, for the
+// initramfs and for root file systems.
 func pickModules(ctx context.Context, raw, dir, version string) error {
 	if _, err := tool(ctx, "depmod", "-b", raw, version); err != nil {
 		return err
 	}
-	args := append([]string{"modprobe", "-d", raw, "-S", version, "-a", "--show-depends"}, modules()...)
+	args := append([]string{"modprobe", "-d", raw, "-S", version, "-a", "--show-depends"}, slices.Concat(diskModules(), systemModules())...)
 	shown, err := tool(ctx, args...)
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func makeInitrd(ctx context.Context, raw, dir string) error {
 			return err
 		}
 	}
-	script := fmt.Sprintf(initScript, strings.Join(modules(), " "))
+	script := fmt.Sprintf(initScript, strings.Join(diskModules(), " "))
 	if err := os.WriteFile(filepath.Join(tree, "init"), []byte(script), 0o755); err != nil {
 		return err
 	}

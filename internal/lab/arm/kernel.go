@@ -18,19 +18,25 @@ const (
 	kernelPackage = "linux-image-arm64" // depends on the current one
 
 	// kernelRecipe counts changes of what is made of the packages.
-	kernelRecipe = "1"
+	kernelRecipe = "2"
 
 	piDeviceTree = "bcm2837-rpi-3-b.dtb"
 )
 
-// modules are what the kernel needs to find a disk and a network on either
-// board, and what the agent needs of it: tun.
-func modules() []string {
+// diskModules are what the kernel needs to find its root file system on either
+// board. The initramfs loads them.
+func diskModules() []string {
 	return []string{
-		"virtio_pci", "virtio_blk", "virtio_net", // QEMU's virt
-		"bcm2835", "sdhci_iproc", "mmc_block", "dwc2", "cdc_ether", "bcm2835_wdt", // the Pi
-		"ext4", "tun",
+		"virtio_pci", "virtio_blk", // QEMU's virt
+		"bcm2835", "sdhci_iproc", "mmc_block", // the Pi
+		"ext4",
 	}
+}
+
+// systemModules are loaded from the root file system when they are wanted: a
+// network by udev, tun by what the agent's package says.
+func systemModules() []string {
+	return []string{"virtio_net", "dwc2", "cdc_ether", "bcm2835_wdt", "tun"}
 }
 
 // Kernel is Debian's arm64 kernel, as files to be given to QEMU. They are

@@ -66,7 +66,7 @@ type VM struct {
 // outlive. The console's file is written anew. More arguments go to QEMU.
 func (b Board) PowerUp(node *lab.Node, k Kernel, disk, tap, console string, more ...string) (*VM, error) {
 	args := append([]string{
-		"-n", "10", "qemu-system-aarch64", "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
+		"-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
 		"-kernel", k.Image, "-initrd", k.Initrd,
 		// systemd tells of each unit; the kernel only of trouble.
 		"-append", "root=" + b.root + " console=" + b.tty + " systemd.show_status=yes quiet",
@@ -75,7 +75,7 @@ func (b Board) PowerUp(node *lab.Node, k Kernel, disk, tap, console string, more
 		return nil, fmt.Errorf("powering a board up: %w", err) // its text would be taken for this boot's
 	}
 	vm := &VM{Console: console, PowerOn: time.Now(), done: make(chan struct{})}
-	vm.cmd = node.Command(context.Background(), "nice", append(args, more...)...)
+	vm.cmd = node.Command(context.Background(), "qemu-system-aarch64", append(args, more...)...)
 	log, err := os.Create(console + ".qemu")
 	if err != nil {
 		return nil, fmt.Errorf("powering a board up: %w", err)
