@@ -95,6 +95,7 @@ func (u User) refusal(file string) advice {
 	if u.Bystander {
 		return advice{found: "cannot be read by user " + u.Name, todo: "ask as root, with sudo"}
 	}
+	// The whole way counts: the commonest refusal is a directory above the file.
 	absolute, err := filepath.Abs(file)
 	if err != nil {
 		absolute = file

@@ -39,6 +39,8 @@ func (f *fileCheck) all(c Config) {
 	for i, l := range c.Links {
 		f.link(fmt.Sprintf("links[%d].", i), l)
 	}
+	// A pair is compared only if both halves are readable, or one mistake would
+	// be told twice.
 	cert, okCert := f.look(spot{key: "mqtt.cert", as: roleCert}, c.MQTT.Cert)
 	key, okKey := f.look(spot{key: "mqtt.key", as: roleKey, secret: true}, c.MQTT.Key)
 	f.look(spot{key: "mqtt.ca", as: roleCA}, c.MQTT.CA)
@@ -63,6 +65,7 @@ func (f *fileCheck) look(at spot, file string) ([]byte, bool) {
 		return nil, false
 	}
 	f.seen = append(f.seen, file)
+	// Before it is opened: what root can read there the service cannot see.
 	if hidden(file, f.as) {
 		f.report(at, HiddenFile, file+" is where the service cannot see it: "+strings.Join(hiddenDirs, ", "),
 			"move the file to "+packagedDir+" and write its new path", f.as.install(file, filepath.Join(packagedDir, filepath.Base(file))))

@@ -8,6 +8,8 @@ func (f *fileCheck) link(at string, l Link) {
 		return
 	}
 	whole := spot{key: at + "config", as: roleProfile}
+	// All three are looked at even if the first is missing: whoever brings files
+	// to a device wants to know of all that lack.
 	data, ok := f.look(whole, l.Config)
 	cert, certThere := f.look(spot{key: at + "cert", as: roleCert}, l.Cert)
 	key, keyThere := f.look(spot{key: at + "key", as: roleKey, secret: true}, l.Key)
@@ -21,6 +23,7 @@ func (f *fileCheck) link(at string, l Link) {
 		return
 	}
 	f.asked(l.Config, p)
+	// The link's own pair, unless the .ovpn file turns out to have one.
 	pair := identity{cert: cert, key: key, keySpot: spot{key: at + "key"}, keyFile: l.Key, certThere: certThere, keyThere: keyThere}
 	f.credentials(whole, l, p, &pair)
 	if l.Cert == "" && !pair.named && !p.other {
@@ -49,7 +52,7 @@ func (f *fileCheck) credentials(whole spot, l Link, p profile, pair *identity) {
 		known := credentialOptions[c.option]
 		pair.named = pair.named || c.option == "cert"
 		if l.Cert != "" && (known == roleCert || known == roleKey) {
-			continue
+			continue // OpenVPN is started with the link's own after the file's
 		}
 		at := spot{key: "", file: l.Config, line: c.line, option: c.option, as: known, secret: isSecret(c.option)}
 		data, ok := f.credential(at, c, p)
@@ -76,6 +79,7 @@ func (f *fileCheck) credential(at spot, c credential, p profile) ([]byte, bool) 
 	if c.file != "" {
 		return f.look(at, c.file)
 	}
+	// No command: what mends a file would destroy the rest of this one.
 	if w := judge([]byte(c.text), at.as); w != nil {
 		f.report(at, w.kind, "the text inside "+w.found, w.todo)
 		return nil, false

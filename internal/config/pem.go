@@ -83,6 +83,7 @@ func judgeOther(data []byte, as role) *flaw {
 	} else if isDERKey(data) {
 		found, program = "is a private key in DER form", "openssl pkey -inform DER"
 	}
+	// The right thing in another form can be converted; the wrong thing cannot.
 	if program == "" || (as == roleKey) != strings.Contains(program, "pkey") {
 		return &flaw{WrongContent, found, "put the PEM file of the " + string(as) + " there", nil}
 	}
@@ -116,7 +117,8 @@ func isKeyBlock(b *pem.Block) bool {
 	return strings.HasSuffix(b.Type, "PRIVATE KEY") && !strings.HasPrefix(b.Type, "OPENSSH")
 }
 
-// judgeBlocks judges PEM text by what its blocks say they are.
+// judgeBlocks judges PEM text by what its blocks say they are. Others may stand
+// before the one that counts: chains, parameters, easy-rsa's plain text.
 func judgeBlocks(blocks []*pem.Block, as role) *flaw {
 	for _, b := range blocks {
 		switch {
@@ -146,6 +148,8 @@ func judgeKey(b *pem.Block) *flaw {
 		func(file string) string { return rewrite("openssl pkey", file) }}
 }
 
+// judgeCertificate leaves dates alone: whether they or the clock are wrong is for
+// those who know what the time is.
 func judgeCertificate(b *pem.Block, as role) *flaw {
 	cert, err := x509.ParseCertificate(b.Bytes)
 	switch {
