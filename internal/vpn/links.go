@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"edgeagent/internal/clock"
@@ -53,11 +54,13 @@ type Links struct {
 	roads   *roads
 	members []*member
 	poke    chan struct{} // something to wait for has changed
+	// open is the member whose path may be used; nil: none. It has no lock, so
+	// that Path can be called by whoever is told a report.
+	open atomic.Pointer[member]
 
 	mu      sync.Mutex
 	report  status.Report // nil while there is no Run
 	told    status.Update
-	open    bool      // Path may be used
 	front   *member   // that carries, or is to; nil: none yet
 	began   time.Time // the Run
 	lost    time.Time // when front was lost
@@ -139,7 +142,7 @@ func (l *Links) carrier(c config.Link, m *member) (carrier, error) {
 // received before the switch came through another link.
 func (l *Links) aliveOf(m *member) time.Time {
 	l.mu.Lock()
-	mine, since := l.open && l.front == m, m.chosen
+	mine, since := l.open.Load() == m, m.chosen
 	l.mu.Unlock()
 	if !mine || l.o.Alive == nil {
 		return time.Time{}
@@ -183,7 +186,8 @@ func (l *Links) Run(ctx context.Context, report status.Report) error {
 func (l *Links) end() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.report, l.open, l.front = nil, false, nil
+	l.open.Store(nil)
+	l.report, l.front = nil, nil
 	if l.leaving {
 		return nil
 	}
@@ -226,14 +230,10 @@ func (l *Links) watch(ctx context.Context, events <-chan struct{}) {
 
 // Path returns where traffic goes; false while no link is usable.
 func (l *Links) Path() (Path, bool) {
-	l.mu.Lock()
-	m := l.front
-	open := l.open && m != nil
-	l.mu.Unlock()
-	if !open {
-		return Path{}, false
+	if m := l.open.Load(); m != nil {
+		return m.run.Path()
 	}
-	return m.run.Path()
+	return Path{}, false
 }
 
 // Route makes each address leave by the link that carries the path, and has it

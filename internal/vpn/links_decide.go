@@ -106,7 +106,7 @@ func (l *Links) change(now time.Time, next *member) {
 		args = append(args, "from", before.link.Name, "why", before.update.Detail)
 	}
 	l.o.Log.Info("the path goes by another link", args...)
-	if l.open {
+	if l.open.Load() != nil {
 		l.tell(l.moving(before, next))
 	}
 	next.back = before != nil && slices.Index(l.members, next) < slices.Index(l.members, before)

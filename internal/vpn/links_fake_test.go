@@ -88,6 +88,9 @@ func (p *twoLinks) start() (stop func()) {
 }
 
 func (p *twoLinks) report(u status.Update) {
+	if _, up := p.links.Path(); up != u.State.Usable() {
+		p.t.Errorf("reported %s while Path() says usable=%v", u.State, up)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reports = append(p.reports, seen{at: time.Since(p.began), update: u})

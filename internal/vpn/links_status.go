@@ -52,8 +52,10 @@ func (l *Links) list() []LinkState {
 // tell reports the condition if it is news. The path can be used before that is
 // said, and cannot before the contrary is.
 func (l *Links) tell(u status.Update) {
-	l.open = u.State.Usable()
-	if l.open {
+	if !u.State.Usable() {
+		l.open.Store(nil)
+	} else {
+		l.open.Store(l.front)
 		if p, ok := l.front.run.Path(); ok {
 			if err := l.roads.guard(p.Servers...); err != nil {
 				l.o.Log.Warn("guarding the VPC's addresses", "err", err)

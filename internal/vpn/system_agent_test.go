@@ -49,6 +49,8 @@ func TestMain(m *testing.M) {
 // setup is what the agent process is told.
 type setup struct {
 	Link       config.Link
+	Links      []config.Link // several: they run instead of Link
+	Interval   time.Duration // between probes; 0: the default
 	Servers    []netip.Addr
 	RuntimeDir string
 	Names      string // a file: lines of "name address ..."
@@ -79,7 +81,10 @@ func runAgent(text string) int {
 	if s.Soft > 0 {
 		defaults.Recovery.OpenVPNSoft = s.Soft
 	}
-	link, err := NewOpenVPN(Options{
+	if s.Interval > 0 {
+		defaults.Probe.Interval, defaults.Probe.SuspectInterval = s.Interval, s.Interval
+	}
+	link, err := s.stage(Options{
 		Link: s.Link, Probe: defaults.Probe, Recovery: defaults.Recovery, Servers: s.Servers, RuntimeDir: s.RuntimeDir,
 		Lookup: s.lookup, ProbePath: ask, Clock: gate,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -107,8 +112,33 @@ func runAgent(text string) int {
 	return 0
 }
 
+// stage is what the agent process runs.
+type stage interface {
+	Run(ctx context.Context, report status.Report) error
+	Path() (Path, bool)
+	Route(ctx context.Context, addrs ...netip.Addr) error
+	Restart(ctx context.Context) error
+}
+
+// stage makes one link or several of o.
+func (s setup) stage(o Options) (stage, error) {
+	if len(s.Links) == 0 {
+		return NewOpenVPN(o)
+	}
+	l, err := NewLinks(LinksOptions{
+		Links: s.Links, Probe: o.Probe, Recovery: o.Recovery, Servers: o.Servers, RuntimeDir: o.RuntimeDir,
+		Lookup: o.Lookup, ProbePath: o.ProbePath, Clock: o.Clock, Log: o.Log,
+	})
+	return severalLinks{l}, err
+}
+
+// severalLinks restarts the link that carries.
+type severalLinks struct{ *Links }
+
+func (l severalLinks) Restart(ctx context.Context) error { return l.Links.Restart(ctx, "") }
+
 // obey carries out the commands on standard input.
-func obey(ctx context.Context, link *OpenVPN, tell func(told)) {
+func obey(ctx context.Context, link stage, tell func(told)) {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		var err error

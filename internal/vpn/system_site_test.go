@@ -40,6 +40,9 @@ type site struct {
 	clientPair     pair
 	pushes         string // further lines of the server's configuration
 	link           config.Link
+	links          []config.Link // several: they run instead of link
+	servers        []netip.Addr  // configured resolvers
+	interval       time.Duration // between probes; 0: the default
 	vpn            *exec.Cmd
 }
 
@@ -237,7 +240,7 @@ func (s *site) start(text string) *agent {
 		s.write("client.ovpn", text)
 	}
 	s.write("run/.keep", "")
-	config, err := json.Marshal(setup{Link: s.link, RuntimeDir: s.path("run"), Names: s.path("names")})
+	config, err := json.Marshal(setup{Link: s.link, Links: s.links, Servers: s.servers, Interval: s.interval, RuntimeDir: s.path("run"), Names: s.path("names")})
 	if err != nil {
 		s.t.Fatal(err)
 	}
