@@ -29,4 +29,4 @@ CGO_ENABLED=0 "$go" test -c -o bin/machine.test ./internal/lab/machine
 
 cd internal/lab/machine
 as_root env EDGEAGENT_OS_TESTS=1 "EDGEAGENT_DEB_DIR=$scratch" ${EDGEAGENT_CACHE:+"EDGEAGENT_CACHE=$EDGEAGENT_CACHE"} \
-	../../../bin/machine.test -test.v -test.timeout 40m -test.run "$run"
+	../../../bin/machine.test -test.v -test.parallel 4 -test.timeout 40m -test.run "$run"

@@ -26,6 +26,29 @@ as_root() {
 		"$PATH" "$(go env GOMODCACHE)" "$(go env GOFLAGS)" "$scratch/cache" "$EDGEAGENT_BIN"
 }
 
+# booted runs `make test-os` and prints what a person wants to see of it: what was
+# skipped, the whole output of what failed, and the figures.
+booted() {
+	local code
+	scripts/setup.sh os && scripts/test-os.sh >"$scratch/os.log" 2>&1
+	code=$?
+	if ! go tool test2json -p edgeagent/internal/lab/machine <"$scratch/os.log" | "$scratch/testreport"; then
+		code=1
+	fi
+	grep -h FIGURE "$scratch/os.log" | sed 's/.*FIGURE /  /'
+	return $code
+}
+
+# packages are those that `go test` is to run: the booted systems have a step of
+# their own if they can run.
+packages() {
+	if can_be_root; then go list ./... | grep -v /internal/lab/machine$; else go list ./...; fi
+}
+
+can_be_root() {
+	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
+}
+
 tests() {
 	local run_as=()
 	if [ "$(id -u)" != 0 ]; then
@@ -35,8 +58,9 @@ tests() {
 			echo "neither root nor sudo: the tests that need root are skipped"
 		fi
 	fi
+	# shellcheck disable=SC2046 # one argument each
 	go build -o "$scratch/testreport" ./scripts/testreport &&
-		go test -race -json -timeout 20m "${run_as[@]}" ./... | "$scratch/testreport"
+		go test -race -json -timeout 20m "${run_as[@]}" $(packages) | "$scratch/testreport"
 }
 
 scratch=$(mktemp -d) || exit 1
@@ -48,6 +72,11 @@ step "go vet" go vet ./...
 step staticcheck go tool staticcheck ./...
 step "go build, as shipped" make --no-print-directory build
 step "go test -race" tests
+if can_be_root; then
+	step "booted systems, as make test-os" booted
+else
+	echo "left out: the booted systems (make test-os), which need root"
+fi
 
 echo "left out: fuzzing beyond the seeds (go test -fuzz), measurements (make bench), the ARM binary (make build-arm)"
 if [ ${#failed[@]} -gt 0 ]; then

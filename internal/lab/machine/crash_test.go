@@ -51,6 +51,7 @@ func lookupsUntilBack(t *testing.T, m *Machine, pid string) {
 
 func TestHungDaemonIsRestartedByTheWatchdog(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	m := installed(t, system{Release: rootfs.Trixie})
 	const dropIn = "/etc/systemd/system/edgeagent.service.d/watchdog.conf"
 	sh(t, m, "mkdir -p /etc/systemd/system/edgeagent.service.d")
@@ -74,6 +75,7 @@ func TestHungDaemonIsRestartedByTheWatchdog(t *testing.T) {
 
 func TestKilledOpenVPNIsBack(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	m := configured(t, system{Release: rootfs.Bookworm}, nil)
 	sh(t, m, "pkill -KILL -x openvpn")
 	if _, err := m.WaitLine(within(t, testTimeout), Unit, "OpenVPN ended"); err != nil {
@@ -88,6 +90,7 @@ func TestKilledOpenVPNIsBack(t *testing.T) {
 
 func TestStopEndsEverythingAndRestoresDNS(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	m := configured(t, system{Release: rootfs.Bookworm}, nil)
 	for i := range 5 {
 		sh(t, m, "systemctl stop edgeagent")

@@ -10,6 +10,7 @@ import (
 
 func TestDiskFullAtBoot(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	needsDisk(t)
 	m := configured(t, system{Release: rootfs.Trixie, Machine: Options{Disk: 128}}, nil)
 	must(t, m.PowerOff(within(t, testTimeout)))
@@ -41,6 +42,7 @@ func TestDiskFullAtBoot(t *testing.T) {
 
 func TestDiskFullWhileRunning(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	needsDisk(t)
 	m := configured(t, system{Release: rootfs.Bookworm, Machine: Options{Disk: 128}}, nil)
 	free, err := m.DiskFull(t.Context())

@@ -37,6 +37,7 @@ func TestDisabledStaysDisabled(t *testing.T) {
 
 func TestStoppedStaysStoppedAcrossAnUpgrade(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	m := configured(t, system{Release: "trixie"}, nil)
 	sh(t, m, "systemctl stop edgeagent")
 	install(t, m, repack(t, needsDeb(t), func(string) {}))

@@ -41,11 +41,16 @@ func needsMachine(t *testing.T) {
 	}
 }
 
-// eachRelease runs a test on Debian 12 and 13.
+// eachRelease runs a test on Debian 12 and 13, beside the others: much of it is
+// waiting.
 func eachRelease(t *testing.T, test func(t *testing.T, release string)) {
 	needsMachine(t)
+	t.Parallel()
 	for _, release := range []string{rootfs.Bookworm, rootfs.Trixie} {
-		t.Run(release, func(t *testing.T) { test(t, release) })
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			test(t, release)
+		})
 	}
 }
 

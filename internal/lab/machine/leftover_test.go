@@ -46,6 +46,7 @@ func runHelper(root string) int {
 
 func TestNothingIsLeftAfterSIGKILL(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	root, err := rootfs.Build(t.Context(), rootfs.Options{Release: rootfs.Trixie})
 	must(t, err)
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
@@ -78,6 +79,7 @@ func TestNothingIsLeftAfterSIGKILL(t *testing.T) {
 
 func TestNothingIsLeftAfterClose(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	resolv, err := os.ReadFile("/etc/resolv.conf")
 	must(t, err)
 	root, err := rootfs.Build(t.Context(), rootfs.Options{Release: rootfs.Trixie})
@@ -122,6 +124,7 @@ func hidden(t *testing.T, l *lab.Lab) {
 
 func TestARebootOfItsOwnIsFollowed(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	m := boot(t, system{Release: rootfs.Bookworm})
 	before := m.Boots()
 	sh(t, m, "systemctl --no-block reboot")
@@ -140,6 +143,7 @@ func TestARebootOfItsOwnIsFollowed(t *testing.T) {
 
 func TestFilesKeepTheirPlaceThroughAbsoluteLinks(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	m := boot(t, system{Release: rootfs.Trixie})
 	sh(t, m, "ln -s /run/target /root/link")
 	for _, state := range []string{"on", "off"} {

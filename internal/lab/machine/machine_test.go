@@ -33,6 +33,7 @@ func TestBootRebootPowerOff(t *testing.T) {
 
 func TestPowerCutLosesWhatWasNotSynced(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	if why := NoDisk(); why != "" {
 		t.Skip(why)
 	}

@@ -57,6 +57,7 @@ func TestPowerCutsWhileWriting(t *testing.T) {
 
 func TestPowerCutThenDisabledHasItsOwnDNS(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	needsDisk(t)
 	m := configured(t, system{Release: rootfs.Bookworm, Machine: Options{Disk: 256}}, nil)
 	sh(t, m, "systemctl disable edgeagent && sync")

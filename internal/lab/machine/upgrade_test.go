@@ -59,6 +59,7 @@ func TestUpgradeKeepsAnEditedConffile(t *testing.T) {
 
 func TestUpgradeReplacesAnUntouchedConffile(t *testing.T) {
 	needsMachine(t)
+	t.Parallel()
 	m := installed(t, system{Release: "trixie"})
 	install(t, m, repack(t, needsDeb(t), changeConffile(t)))
 	if got, err := m.ReadFile(t.Context(), ConfigFile); err != nil || !strings.Contains(got, "new in "+newer) {
