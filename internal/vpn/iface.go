@@ -54,6 +54,8 @@ type Interface struct {
 	path *Path         // nil while not usable
 	live chan struct{} // closed at the end of a Run; nil while there is none
 	duty duty
+	// leaving: the end of a Run leaves the routes as they are.
+	leaving bool
 }
 
 // interfaceKernel is what an Interface needs of the operating system's network.
@@ -158,6 +160,21 @@ func (i *Interface) Route(ctx context.Context, addrs ...netip.Addr) error {
 // as soon as that has begun.
 func (i *Interface) Restart(ctx context.Context) error {
 	return hand(ctx, i.running(), i.requests, request{restart: true})
+}
+
+// Leave has the end of the Run that goes on leave the routes as they are, for an
+// agent that takes over.
+func (i *Interface) Leave() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.leaving = true
+}
+
+// isLeaving reports whether Leave was called.
+func (i *Interface) isLeaving() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.leaving
 }
 
 // Pace returns how often the link is probed while all is well.

@@ -109,6 +109,9 @@ func (w *warden) run(ctx context.Context) error {
 // stop takes away what the link has made.
 func (w *warden) stop() {
 	w.i.publish(nil)
+	if w.i.isLeaving() {
+		return
+	}
 	err := w.change(nil)
 	if w.bound.index != 0 {
 		err = errors.Join(err, w.i.kernel.Unbind(w.bound))

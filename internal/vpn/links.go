@@ -75,6 +75,7 @@ type carrier interface {
 	Route(ctx context.Context, addrs ...netip.Addr) error
 	Restart(ctx context.Context) error
 	Pace() time.Duration
+	Leave()
 	serve(d duty)
 }
 
@@ -166,7 +167,7 @@ func (l *Links) Run(ctx context.Context, report status.Report) error {
 	if err != nil {
 		return err
 	}
-	if err := l.roads.tend(); err != nil {
+	if err := l.roads.resume(); err != nil {
 		return fmt.Errorf("guarding the VPC's ranges: %w", err)
 	}
 	l.mu.Lock()
@@ -284,6 +285,30 @@ func (l *Links) Restart(ctx context.Context, name string) error {
 		return fmt.Errorf("link %s is not dialled before it is needed: %w", m.link.Name, err)
 	}
 	return err
+}
+
+// Leave has the end of the Run that goes on leave everything as it is, for an
+// agent that takes over: each OpenVPN that is connected, all routes and guards.
+func (l *Links) Leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leaving = true
+	for _, m := range l.members {
+		m.run.Leave()
+	}
+}
+
+// Settle is called after the last Run, as OpenVPN's is: it returns what goes on.
+func (l *Links) Settle() []*Handover {
+	var out []*Handover
+	for _, m := range l.members {
+		if o, ok := m.run.(*OpenVPN); ok {
+			if h := o.Settle(); h != nil {
+				out = append(out, h)
+			}
+		}
+	}
+	return out
 }
 
 // names are the links' names in their order.

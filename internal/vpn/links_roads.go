@@ -93,6 +93,13 @@ func (l *lane) Change(remove, add []route) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fresh := l.fresh()
+	if fresh {
+		left, err := l.left()
+		if err != nil {
+			return err
+		}
+		l.want = left
+	}
 	l.want = slices.DeleteFunc(l.want, func(r route) bool { return slices.ContainsFunc(remove, r.same) })
 	for _, r := range add {
 		if !slices.ContainsFunc(l.want, r.same) {
@@ -125,6 +132,15 @@ func (l *lane) Leaves(addr netip.Addr) (int, error) {
 	return best.index, nil
 }
 
+// left are the routes of an earlier run that were this link's; l.mu is held.
+func (l *lane) left() ([]route, error) {
+	v, err := l.interfaceKernel.View()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(v.unicast(), func(r route) bool { return !l.owns(v, r) }), nil
+}
+
 // put makes l the link whose routes are in the kernel. All others of the agent
 // go; what is of the VPC is refused for that moment.
 func (r *roads) put(l *lane) error {
@@ -140,6 +156,25 @@ func (r *roads) put(l *lane) error {
 	r.front = l
 	remove, add := difference(v.unicast(), l.want)
 	return r.interfaceKernel.Change(remove, add)
+}
+
+// resume takes over the guards of single addresses that an earlier run left: what
+// was of the VPC then is not to leave now, before it is known again.
+func (r *roads) resume() error {
+	v, err := r.View()
+	if err != nil {
+		return err
+	}
+	var known []netip.Addr
+	for _, g := range v.guards() {
+		if g.dst.IsSingleIP() {
+			known = append(known, g.dst.Addr())
+		}
+	}
+	r.mu.Lock()
+	r.hosts = appendNew(r.hosts, known...)
+	r.mu.Unlock()
+	return r.tend()
 }
 
 // guard has addresses of the VPC refused from now on where no link takes them.

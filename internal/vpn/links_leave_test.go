@@ -1,0 +1,79 @@
+package vpn
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"edgeagent/internal/status"
+)
+
+// An agent that is replaced leaves routes and guards; the next one goes on with
+// them, and at no time is there a way out for the VPC.
+func TestLinksAreLeftAndTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTwoLinks(t, "canal")
+		p.ready()
+		stop := p.start()
+		time.Sleep(2 * time.Second)
+		if err := p.links.Route(t.Context(), netip.MustParseAddr("10.9.0.9")); err != nil {
+			t.Fatal(err)
+		}
+		p.over("ppp0")
+		p.links.Leave()
+		stop()
+		want := []string{"10.0.0.0/16 ppp0", "10.9.0.9/32 ppp0", "refuse 10.0.0.0/16", "refuse 10.9.0.9/32"}
+		if got := p.canal.routes(); !slices.Equal(got, want) {
+			t.Fatalf("left %q, want %q", got, want)
+		}
+		if got := p.links.Settle(); len(got) != 0 {
+			t.Errorf("settled %v", got)
+		}
+		next := newTwoLinks(t, "canal")
+		next.links = newLinks(next.links.o, p.vpn.kernel)
+		next.canal.kernel = p.vpn.kernel
+		next.canal.link = newInterface(next.canal.link.opts, nil)
+		next.canal.link.pong = next.canal.ping
+		m := next.links.add(next.canal.link.opts.Link)
+		next.canal.link.kernel, m.run = m.lane, next.canal.link
+		next.vpn.kernel = p.vpn.kernel
+		next.start()
+		time.Sleep(2 * time.Second)
+		next.expect(status.OK, status.ReasonConnected, "ppp0")
+		next.over("ppp0")
+		// What is not known to be needed any more stays refused, but is not routed.
+		want = []string{"10.0.0.0/16 ppp0", "refuse 10.0.0.0/16", "refuse 10.9.0.9/32"}
+		if got := p.canal.routes(); !slices.Equal(got, want) {
+			t.Errorf("after that %q, want %q", got, want)
+		}
+	})
+}
+
+// What an OpenVPN keeps of an earlier run is its own from then on.
+func TestLaneKeepsWhatAnEarlierRunLeft(t *testing.T) {
+	k := newFakeKernel()
+	k.makeTun("10.100.0.2", 11)
+	old := route{dst: netip.MustParsePrefix("10.0.0.0/16"), index: 11, protocol: protocol}
+	stale := route{dst: netip.MustParsePrefix("10.0.9.9/32"), index: 11, protocol: protocol}
+	if err := k.Change(nil, []route{old, stale}); err != nil {
+		t.Fatal(err)
+	}
+	r := newRoads(k, nil)
+	l := &lane{roads: r}
+	v, _ := l.View()
+	if got := v.ours(); len(got) != 2 {
+		t.Fatalf("it sees %v", got)
+	}
+	if err := l.Change([]route{stale}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.put(l); err != nil {
+		t.Fatal(err)
+	}
+	v, _ = r.View()
+	if got := v.ours(); !slices.Equal(got, []route{old}) {
+		t.Errorf("after its turn: %v", got)
+	}
+}
