@@ -38,6 +38,7 @@ func (n networkManager) activate(ctx context.Context, p profile) error {
 		[]dbus.MatchOption{dbus.WithMatchSender(nmService), dbus.WithMatchInterface(nmActive), dbus.WithMatchMember("StateChanged")},
 		[]dbus.MatchOption{dbus.WithMatchSender(nmService), dbus.WithMatchInterface(nmDevice), dbus.WithMatchMember("StateChanged")},
 		[]dbus.MatchOption{dbus.WithMatchSender(nmService), dbus.WithMatchPathNamespace(nmPath), dbus.WithMatchMember("PropertiesChanged")},
+		ownerChanged(nmService),
 	)
 	if err != nil {
 		return err
@@ -104,6 +105,12 @@ func (n networkManager) follow(ctx context.Context, a active, s *dbus.Signal, fa
 		if state == nmDeviceFailed && a.mayUse(s.Path, reason) {
 			failed.Device = reason
 		}
+		return a
+	}
+	if s.Name == nameOwnerChanged && at[string](s.Body, 0) == nmService {
+		// NetworkManager was restarted, by an upgrade perhaps: what it was doing is
+		// gone, and nobody will tell of its end.
+		a.state = nmDeactivated
 		return a
 	}
 	if s.Path != a.path || a.state == nmDeactivated {

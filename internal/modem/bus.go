@@ -135,6 +135,16 @@ func (b *Bus) present(ctx context.Context, service string) (bool, error) {
 	return owned, err
 }
 
+// nameOwnerChanged is the bus's own signal for a service that comes or goes.
+const nameOwnerChanged = "org.freedesktop.DBus.NameOwnerChanged"
+
+// ownerChanged is the rule for that signal of one service. Who waits for a
+// service's answer needs it: one that has crashed answers no more, and the bus
+// tells only those who ask.
+func ownerChanged(service string) []dbus.MatchOption {
+	return []dbus.MatchOption{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, service)}
+}
+
 // subscribe returns the signals that match any of the rules, and others; stop
 // must be called. The channel is closed when the connection ends.
 func (b *Bus) subscribe(ctx context.Context, rules ...[]dbus.MatchOption) (signals <-chan *dbus.Signal, stop func(), err error) {

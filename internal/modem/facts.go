@@ -22,7 +22,8 @@ func (r *Rescue) Facts(ctx context.Context) status.Facts {
 	return f
 }
 
-// facts leaves out what the modem does not know.
+// facts are what a tech asks first on the telephone: is there a SIM, which network,
+// how strong. They leave out what the modem does not know.
 func (m modem) facts() status.Facts {
 	f := status.Facts{"modem": m.title(), "modem_state": stateWord(m.state), "sim": m.simWord()}
 	if m.operator != "" {

@@ -27,6 +27,10 @@ func ownModem(l config.Link, all []modem, udis []string, cellular bool) (modem, 
 	return modem{}, false
 }
 
+// These two guesses are made for links that no NetworkManager dials, which is where
+// wvdial and pppd of older set-ups are. A wrong yes touches a stranger's modem; a
+// wrong no leaves a few rungs out.
+
 // serialOnly reports whether nothing but a serial modem can carry the link:
 // pppd or wvdial dials over a port that no name of a device leads to. PPP over
 // Ethernet looks the same, hence only a modem without a network device counts.

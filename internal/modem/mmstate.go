@@ -38,7 +38,8 @@ func stateWord(state int32) string {
 	return "unknown"
 }
 
-// lockWords words MMModemLock.
+// lockWords words MMModemLock as `mmcli` does. Those that begin with ph- lock the
+// modem to a network or a SIM: a branded modem with another operator's SIM.
 var lockWords = [...]string{
 	"unknown", "none", "sim-pin", "sim-pin2", "sim-puk", "sim-puk2", "ph-sp-pin", "ph-sp-puk", "ph-net-pin", "ph-net-puk",
 	"ph-sim-pin", "ph-corp-pin", "ph-corp-puk", "ph-fsim-pin", "ph-fsim-puk", "ph-netsub-pin", "ph-netsub-puk",

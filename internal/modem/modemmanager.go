@@ -23,7 +23,9 @@ const (
 
 var mmMain = object{mmService, mmPath}
 
-// modem is what ModemManager says of one modem.
+// modem is what ModemManager says of one modem at one moment. Its path is good
+// for that moment only: a modem that is reset, replugged or probed anew has
+// another, and an old path may come to name another modem.
 type modem struct {
 	path         dbus.ObjectPath
 	manufacturer string
@@ -78,7 +80,8 @@ func (m modemManager) modems(ctx context.Context) ([]modem, error) {
 	return all, nil
 }
 
-// newModem reads the properties of the modem's main interface.
+// newModem reads the properties of the modem's main interface. A modem that has
+// failed or is locked has but few of them; what is absent stays zero.
 func newModem(path dbus.ObjectPath, p props) modem {
 	quality := get[[]any](p, "SignalQuality")
 	m := modem{
@@ -101,7 +104,9 @@ func newModem(path dbus.ObjectPath, p props) modem {
 	return m
 }
 
-// bearers are no part of ModemManager's object tree and are read one by one.
+// bearers are read for what the last attempt died of, which nothing else keeps:
+// NetworkManager sums it up as "dialling failed". They are no part of ModemManager's
+// object tree and are read one by one.
 func (m modemManager) bearers(ctx context.Context, paths []dbus.ObjectPath) []bearer {
 	var all []bearer
 	for _, path := range paths {
@@ -125,7 +130,8 @@ func (m modem) uses(iface string) bool {
 		slices.ContainsFunc(m.bearers, func(b bearer) bool { return b.iface == iface })
 }
 
-// busy reports whether the modem carries a connection already.
+// busy reports whether the modem carries a connection, so that somebody's traffic
+// would be cut if it were touched.
 func (m modem) busy() bool {
 	return slices.ContainsFunc(m.bearers, func(b bearer) bool { return b.connected })
 }

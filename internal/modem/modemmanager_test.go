@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -101,16 +102,20 @@ func TestResetWaitsForTheModemToComeBack(t *testing.T) {
 	r := newRig(t)
 	r.modemManager()
 	r.modem("0", nil)
+	r.modem("1", map[string]any{"Ports": []port{{"wwan1", mmPortNet}}}) // another link's stays
 	rescue := r.rescue(wwan)
 	done := background(func() error { return rescue.Do(within(t), rungReset) })
 	r.awaitCall(mmService, mmPath+"/Modem/0", "Reset", 1)
+	looks := func() int { return strings.Count(r.log(), "GetManagedObjects") }
+	before := looks()
 	r.unplug("0")
+	r.eventually("another look", func() bool { return looks() > before })
 	select {
 	case err := <-done:
 		t.Fatalf("done while the modem is away: %v", err)
-	default:
+	case <-time.After(2 * lookEvery):
 	}
-	r.modem("1", nil)
+	r.modem("2", nil)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,9 @@ func (p profile) is(name string) bool { return p.id == name || p.uuid == name }
 // isModem reports whether a modem dials the profile.
 func (p profile) isModem() bool { return p.kind == "gsm" || p.kind == "cdma" }
 
-// networkManager is a client of NetworkManager.
+// networkManager is a client of NetworkManager. It is asked, never configured: the
+// connection is the admin's, and NetworkManager is where he looks for it. It
+// keeps nothing, because NetworkManager may be restarted between two questions.
 type networkManager struct{ bus *Bus }
 
 // profiles lists the connections that this user may see.
@@ -81,6 +83,8 @@ func (n networkManager) find(ctx context.Context, name string) (profile, error) 
 	return profile{}, &NoConnectionError{Name: name, Others: ids(all)}
 }
 
+// ids are the names of connections, without that of the loopback device, which
+// newer versions list and nobody has made.
 func ids(all []profile) []string {
 	var names []string
 	for _, p := range all {
@@ -129,7 +133,9 @@ type active struct {
 	devices []dbus.ObjectPath
 }
 
-// active returns the activation of a profile; ok is false if there is none.
+// active returns the activation of a profile; ok is false if there is none. The
+// list of active connections is read anew each time: its paths are numbered from
+// one again when NetworkManager is restarted.
 func (n networkManager) active(ctx context.Context, p profile) (a active, ok bool, err error) {
 	main, err := n.bus.properties(ctx, nmMain, nmService)
 	if err != nil {

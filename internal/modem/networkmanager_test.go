@@ -20,7 +20,7 @@ const nmModemPath = nmPath + "/Devices/cdc_wdm0"
 // the type gsm.
 func (r *rig) networkManager(names ...string) {
 	r.t.Helper()
-	r.mock(nmService, "--template", "networkmanager")
+	r.nm = r.mock(nmService, "--template", "networkmanager")
 	r.call(nmService, nmPath, mockInterface+".AddEthernetDevice", "cdc_wdm0", "cdc-wdm0", int32(30))
 	for _, name := range names {
 		r.connection(name, "gsm")

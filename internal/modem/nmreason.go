@@ -35,7 +35,9 @@ const (
 	nmReasonSIMPINIncorrect    = 59
 )
 
-// deviceReasons words what NetworkManager has to say about a modem.
+// deviceReasons words what NetworkManager has to say about a modem. nmcli words
+// them too, but in the language of whoever calls it, and not for a person who
+// stands before the device. Numbers that no modem meets are left out.
 var deviceReasons = map[uint32]string{
 	4:                          "the device could not be configured",
 	5:                          "no IP configuration came",
@@ -76,7 +78,9 @@ var connectionReasons = map[uint32]string{
 	11: "the connection was deleted", 12: "what it depends on failed", 14: "the device was removed",
 }
 
-// activationReason words both numbers; the device's says more.
+// activationReason words both numbers. The device's says more: the connection's is
+// "the device was disconnected" for nearly everything. A number that is not known
+// is shown, so that it can be looked up.
 func activationReason(connection, device uint32) string {
 	if text, ok := deviceReasons[device]; ok {
 		return text

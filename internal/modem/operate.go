@@ -45,7 +45,7 @@ func (m modemManager) reset(ctx context.Context, path dbus.ObjectPath) error {
 func (m modemManager) changes(ctx context.Context) (<-chan *dbus.Signal, func(), error) {
 	return m.bus.subscribe(ctx,
 		[]dbus.MatchOption{dbus.WithMatchSender(mmService), dbus.WithMatchPathNamespace(mmPath)},
-		[]dbus.MatchOption{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, mmService)},
+		ownerChanged(mmService),
 	)
 }
 
@@ -94,10 +94,12 @@ func drain(ctx context.Context, signals <-chan *dbus.Signal) {
 	}
 }
 
-// awaitNew waits for a modem that is on the bus under another path than before.
-func (m modemManager) awaitNew(ctx context.Context, before dbus.ObjectPath) error {
+// awaitNew waits for a modem that is none of those before. ModemManager never uses
+// a path twice, so the modem that was reset comes back as a stranger.
+func (m modemManager) awaitNew(ctx context.Context, before []modem) error {
 	return m.await(ctx, returnLimit, "the modem to come back", func(all []modem) bool {
-		return slices.ContainsFunc(all, func(one modem) bool { return one.path != before }) &&
-			!slices.ContainsFunc(all, func(one modem) bool { return one.path == before })
+		return slices.ContainsFunc(all, func(one modem) bool {
+			return !slices.ContainsFunc(before, func(old modem) bool { return old.path == one.path })
+		})
 	})
 }

@@ -140,7 +140,7 @@ func (r *Rescue) activate(ctx context.Context) error {
 }
 
 // withModem does something to the link's modem, has after wait for it, and dials.
-func (r *Rescue) withModem(ctx context.Context, do func(modem) error, after func(context.Context, dbus.ObjectPath) error) error {
+func (r *Rescue) withModem(ctx context.Context, do func(modem) error, after func(context.Context, []modem) error) error {
 	s := r.look(ctx)
 	if s.own == nil {
 		return s.mmErr
@@ -151,7 +151,7 @@ func (r *Rescue) withModem(ctx context.Context, do func(modem) error, after func
 	var late error
 	if after != nil {
 		// A modem that is not seen to leave and come back may be there all the same.
-		late = after(ctx, s.own.path)
+		late = after(ctx, s.modems)
 	}
 	if err := r.thenRedial(ctx, nil); err != nil || r.link.Connection == "" {
 		return errors.Join(late, err)

@@ -22,6 +22,7 @@ type rig struct {
 	address string
 	daemon  *exec.Cmd
 	conn    *dbus.Conn
+	nm      *exec.Cmd // NetworkManager, if there is one
 }
 
 // python is the system's own: dbusmock is a package of the distribution.

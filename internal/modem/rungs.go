@@ -8,6 +8,8 @@ import (
 )
 
 // Rungs returns what this device has the means for and the configuration allows.
+// It asks for little and changes nothing, so that it can be asked before each step:
+// what was there an hour ago may have been unplugged, and the other way round.
 func (r *Rescue) Rungs(ctx context.Context) []string {
 	s := r.look(ctx)
 	var rungs []string
@@ -25,6 +27,8 @@ func (r *Rescue) Rungs(ctx context.Context) []string {
 	return rungs
 }
 
+// canActivate does not ask whether the connection exists: that it does not is a
+// refusal, which has its own words on the screen.
 func (r *Rescue) canActivate(ctx context.Context, _ sight) bool {
 	if r.link.Connection != "" {
 		return r.has(ctx, nmService)
@@ -41,6 +45,8 @@ func (r *Rescue) has(ctx context.Context, service string) bool {
 	return ok
 }
 
+// hasModem reports whether ModemManager knows the link's modem. A modem that hangs
+// so badly that it has gone from the bus is beyond these rungs, but not beyond USB's.
 func (r *Rescue) hasModem(ctx context.Context, s sight) bool {
 	return r.has(ctx, mmService) && s.own != nil
 }
@@ -69,6 +75,7 @@ func (r *Rescue) canRestartModemManager(ctx context.Context, s sight) bool {
 	return err == nil && (u.active == "active" || u.active == "activating" || u.active == "failed")
 }
 
+// canReplug looks at the kernel's tree as anybody may; only to change it takes root.
 func (r *Rescue) canReplug(ctx context.Context, s sight) bool {
 	if !r.hasHelper(ctx) {
 		return false
@@ -80,10 +87,14 @@ func (r *Rescue) canReplug(ctx context.Context, s sight) bool {
 	return err == nil
 }
 
+// canReboot leaves the budget to Do: that it is used up for now is worth a line on
+// the screen, with the time when it will not be.
 func (r *Rescue) canReboot(ctx context.Context, _ sight) bool {
 	return r.recovery.Reboot && r.hasHelper(ctx)
 }
 
+// errorOrNil is for the log, where "no such file" behind "is not on this device"
+// says nothing more.
 func errorOrNil(err error) string {
 	if err == nil || errors.Is(err, os.ErrNotExist) {
 		return ""

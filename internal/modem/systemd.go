@@ -22,7 +22,8 @@ const (
 
 var systemdMain = object{systemdService, systemdPath}
 
-// systemd is a client of systemd's manager.
+// systemd is a client of systemd's manager. The daemon may start units of one kind
+// by it and read the rest; root may do everything.
 type systemd struct{ bus *Bus }
 
 // JobError means that systemd could not do what it was asked for.
@@ -41,7 +42,8 @@ func (s systemd) start(ctx context.Context, unit string) error {
 	return s.job(ctx, "StartUnit", unit, "replace")
 }
 
-// restart restarts a unit, or starts it.
+// restart restarts a unit, or starts it: a dialler that has given up is as common
+// as one that hangs.
 func (s systemd) restart(ctx context.Context, unit string) error {
 	return s.job(ctx, "RestartUnit", unit, "replace")
 }

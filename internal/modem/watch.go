@@ -43,8 +43,7 @@ func (r *Rescue) news(ctx context.Context) (<-chan *dbus.Signal, func(), error) 
 		[]dbus.MatchOption{dbus.WithMatchSender(mmService), dbus.WithMatchPathNamespace(mmPath)},
 		[]dbus.MatchOption{dbus.WithMatchSender(nmService), dbus.WithMatchInterface(nmActive), dbus.WithMatchMember("StateChanged")},
 		[]dbus.MatchOption{dbus.WithMatchSender(nmService), dbus.WithMatchPathNamespace(nmPath + "/Settings")},
-		[]dbus.MatchOption{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, mmService)},
-		[]dbus.MatchOption{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, nmService)},
+		ownerChanged(mmService), ownerChanged(nmService),
 	)
 }
 
