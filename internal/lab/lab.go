@@ -13,8 +13,9 @@ import (
 	"edgeagent/internal/lab/tunneling"
 )
 
-// startTimeout bounds the start of each of the lab's programs.
-const startTimeout = 5 * time.Second
+// startTimeout bounds the start of all of the lab's programs. It takes a fraction of a
+// second, unless other labs and machines start at the same time.
+const startTimeout = 20 * time.Second
 
 // Lab is a running lab. Its methods are safe for concurrent use, except that
 // only one of those that stop and start the same program may run at a time.
