@@ -78,7 +78,7 @@ else
 	echo "left out: the booted systems (make test-os), which need root"
 fi
 
-echo "left out: fuzzing beyond the seeds (go test -fuzz), measurements (make bench), the ARM binary (make build-arm)"
+echo "left out: fuzzing beyond the seeds (go test -fuzz), measurements (make bench), the ARM binary (make build-arm), the package on ARM systems (make test-arm, make test-arm-boot, make test-pi)"
 if [ ${#failed[@]} -gt 0 ]; then
 	printf 'FAILED:'
 	printf ' %s;' "${failed[@]}"
