@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 
+	"edgeagent/internal/ovpn"
 	"edgeagent/internal/status"
 )
 
@@ -70,6 +72,7 @@ func (k *keeper) describeUp(u *status.Update) {
 	if since := k.health.resolverSilent(); !since.IsZero() {
 		u.Detail += fmt.Sprintf("; bytes arrive, but %s is silent since %s", join(k.path.Servers), since.Format(time.TimeOnly))
 	}
+	u.Detail += k.chattyText()
 	switch {
 	case k.expired != nil:
 		u.State, u.Reason = status.Degraded, k.expired.reason
@@ -79,6 +82,21 @@ func (k *keeper) describeUp(u *status.Update) {
 		u.Detail += fmt.Sprintf("; another program routes %s elsewhere", join(k.routing.stray))
 		u.Hint = "Find what sets that route or rule: `ip route get ADDRESS`, `ip rule`."
 	}
+}
+
+// chattyText warns of a server whose pings cost more than all else on a metered
+// link, until the user's file refuses them.
+func (k *keeper) chattyText() string {
+	p := k.push.ping
+	refused := k.prof != nil && slices.ContainsFunc(k.prof.lines, func(l string) bool {
+		words := ovpn.Tokens(l)
+		return len(words) == 3 && words[0] == "pull-filter" && words[1] != "accept" && words[2] == "ping "
+	})
+	if !k.o.opts.Link.Metered || p == 0 || p >= chattyPing || refused {
+		return ""
+	}
+	return fmt.Sprintf("; the server pings every %s, which costs %.1f MB a day: add the lines `pull-filter ignore \"ping \"` and `ping 10` to the .ovpn file",
+		p, 11.75/p.Seconds())
 }
 
 // describeDown tells the cause first, then what clears others of suspicion, what

@@ -283,6 +283,19 @@ func TestMeteredLinkWithChattyServer(t *testing.T) {
 		if _, n := w.counts(); n > int(time.Hour/meteredProbe)+1 {
 			t.Errorf("%d probes in an hour", n)
 		}
+		w.expect(status.OK, status.ReasonConnected, "the server pings every 1s, which costs 11.8 MB a day: add the lines `pull-filter ignore")
+	})
+}
+
+func TestPingsThatTheFileRefusesAreNoWarning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *Options) { o.Link.Metered = true })
+		w.engine.set(func(e *fakeEngine) { e.text += "pull-filter ignore \"ping \"\nping 10\n" })
+		w.start()
+		w.expect(status.OK, status.ReasonConnected, "")
+		if d := w.last().Detail; strings.Contains(d, "pings") {
+			t.Errorf("detail %q", d)
+		}
 	})
 }
 
