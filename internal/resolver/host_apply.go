@@ -68,7 +68,12 @@ func (h *Host) recordContent() []byte {
 // rings or resolv.conf changes. Of a system that is as it should be it changes
 // nothing. It repairs at most ten times in an hour, and returns nil when it
 // leaves things alone.
-func (h *Host) Repair(ctx context.Context) error { return h.repairAt(ctx, time.Now()) }
+func (h *Host) Repair(ctx context.Context) error {
+	// Whoever changes resolv.conf makes a new file first, which is what starts
+	// the helper; systemd does not see what comes while it runs.
+	pause(ctx, settleFor)
+	return h.repairAt(ctx, time.Now())
+}
 
 func (h *Host) repairAt(ctx context.Context, now time.Time) error {
 	d := h.decide()
