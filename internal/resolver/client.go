@@ -43,7 +43,12 @@ func (p Path) same(q Path) bool {
 
 // Client exchanges one DNS message with one server. Zero timeouts mean 2 s for
 // UDP and 5 s for TCP. It keeps no state and is safe for concurrent use.
-type Client struct{ UDPTimeout, TCPTimeout time.Duration }
+type Client struct {
+	UDPTimeout, TCPTimeout time.Duration
+	// Wrap, unless nil, is given each connection that is bound to a device, to
+	// count what it costs. It must leave a packet connection one.
+	Wrap func(device string, c net.Conn) net.Conn
+}
 
 // Exchange asks server over UDP and, if the answer is truncated or does not
 // come in time, over TCP. With a device the sockets are bound to it
@@ -113,6 +118,9 @@ func (c *Client) exchange(ctx context.Context, network string, m *dns.Msg, serve
 	conn, err := d.DialContext(ctx, network, server.String())
 	if err != nil {
 		return nil, err
+	}
+	if c.Wrap != nil && device != "" {
+		conn = c.Wrap(device, conn)
 	}
 	defer conn.Close()
 	// Reads and writes know deadlines only: the end of ctx becomes one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -35,8 +36,11 @@ type VerifierOptions struct {
 	HostMode func() string
 	// HostChanged returns a channel that is closed when that changes. Optional.
 	HostChanged func() <-chan struct{}
-	Probe       config.Probe
-	Log         *slog.Logger
+	// Wrap, unless nil, is given each connection that Dial makes, to count what it
+	// costs.
+	Wrap  func(device string, c net.Conn) net.Conn
+	Probe config.Probe
+	Log   *slog.Logger
 }
 
 // Verifier is the stage "endpoint": it proves that every address of the

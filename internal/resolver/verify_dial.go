@@ -47,6 +47,9 @@ func (v *Verifier) Dial(ctx context.Context, a netip.AddrPort) (net.Conn, error)
 	if err != nil {
 		return nil, fmt.Errorf("dialling through %s: %w", p.path.Device, err)
 	}
+	if v.o.Wrap != nil {
+		conn = v.o.Wrap(p.path.Device, conn)
+	}
 	// It may have been withdrawn meanwhile, and nobody would close this one.
 	if !v.holds(p.path, a) {
 		_ = conn.Close()
