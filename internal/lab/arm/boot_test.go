@@ -46,6 +46,10 @@ func (g *gateway) boots(t *testing.T, what string, more ...string) string {
 	if state := g.ssh(t, "systemctl is-active edgeagent"); state != "active" {
 		t.Errorf("the service is %s", state)
 	}
+	// systemd breaks such a circle at will: another boot may lack the service.
+	if circle := g.ssh(t, "journalctl --boot --no-pager | grep 'ordering cycle' || true"); circle != "" {
+		t.Error(circle)
+	}
 	return g.ssh(t, "cat /proc/sys/kernel/random/boot_id")
 }
 
