@@ -32,6 +32,22 @@
 // it: packets meant for the VPC are lost there, instead of leaving by the
 // uplink in the open. OpenVPN itself sets no route (route-noexec).
 //
+// # Links that something else dials
+//
+// An Interface (Canal over a modem, Arc over WireGuard, a router's leg) is built
+// the same way. Its one goroutine is the warden; a pulse stands for health, as
+// nothing but the probe and the broker's traffic proves the path; what a rung of
+// the ladder does is a Rescue's affair. It says where the way is broken: device,
+// carrier, address, the carrier's network, the VPC.
+//
+// # Several links
+//
+// Links runs them side by side and lets the first healthy one carry. Decisions
+// are made in the very call by which a link reports, so that a loss is told, and
+// the routes are moved, before the link goes on. roads owns the routes of all:
+// each link sees a kernel in which it is alone (lane), only the front link's
+// routes are in the real one, and unreachable routes stand behind them.
+//
 // # Whose process it is
 //
 // OpenVPN is a child in a process group of its own. It is not bound to the

@@ -7,8 +7,11 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"edgeagent/internal/config"
 	"edgeagent/internal/status"
@@ -20,6 +23,10 @@ func (s *site) canal(name string, pointToPoint bool) config.Link {
 	const mac = "02:00:00:00:00:01"
 	s.ip("link", "add", name, "netns", s.device, "address", mac, "type", "veth", "peer", "name", "canal0", "address", mac, "netns", s.server)
 	s.ip("-n", s.server, "addr", "add", "100.127.100.127/32", "dev", "lo")
+	for ns, device := range map[string]string{s.device: name, s.server: "canal0"} {
+		// Its own multicast would be counted with the agent's bytes.
+		s.run("ip", "netns", "exec", ns, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/"+device+"/disable_ipv6")
+	}
 	if pointToPoint {
 		s.ip("-n", s.device, "link", "set", name, "arp", "off")
 		s.ip("-n", s.server, "link", "set", "canal0", "arp", "off")
@@ -210,24 +217,52 @@ func (s *site) try(program string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// The bytes of an idle agent's probes on a metered link, as the device counts them.
+// The bytes of an idle agent on a metered link, as the device counts them: its
+// probes, and the MQTT keepalive in TLS records with TCP's acknowledgements.
 func TestSystemProbeBytes(t *testing.T) {
 	s := newSite(t)
 	s.canal("ppp0", true)
-	var counted, seen int64
+	question := new(dns.Msg).SetQuestion("xxxxxxxxxxxxxx-ats.iot.ap-northeast-1.amazonaws.com.", dns.TypeA)
+	asked, err := question.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pong, probe int64
 	s.in(s.device, func() error {
-		before := s.traffic("ppp0")
 		m := &Meter{}
-		m.Add("ppp0", 0)
+		before := s.traffic("ppp0")
 		if _, err := ping(t.Context(), "ppp0", pongAddress, func(n int) { m.Add("ppp0", n) }); err != nil {
 			return fmt.Errorf("bound to a device without a route: %w", err)
 		}
-		counted, seen = m.Day("ppp0"), s.traffic("ppp0")-before
+		pong = m.Day("ppp0")
+		d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error { return bindRaw(c, "ppp0") }}
+		conn, err := d.DialContext(t.Context(), "udp4", "10.0.0.2:53")
+		if err != nil {
+			return err
+		}
+		conn = m.Wrap("ppp0", conn)
+		defer conn.Close()
+		if _, err := conn.Write(asked); err != nil {
+			return err
+		}
+		if _, err := conn.Read(make([]byte, 512)); err != nil {
+			return err
+		}
+		probe = m.Day("ppp0") - pong
+		// Ethernet's header of 14 bytes a packet is not on a modem's air.
+		if seen := s.traffic("ppp0") - before - 4*14; pong+probe != seen {
+			t.Errorf("counted %d bytes for a ping and a probe, the device saw %d", pong+probe, seen)
+		}
 		return nil
 	})
-	// Ethernet's header of 14 bytes is not on a modem's air.
-	if seen -= 2 * 14; counted != seen {
-		t.Errorf("a ping is counted as %d bytes, the device saw %d", counted, seen)
+	// The site's resolver echoes the question; a VPC's adds two addresses of 16 bytes.
+	const addresses = 2 * 16
+	const keepalive = 2*(5+2+1+16+tcpHeaders) + tcpHeaders // PINGREQ, PINGRESP in TLS 1.3, and an acknowledgement
+	probes, pings := int64(day/meteredProbe), int64(day/(230*time.Second))
+	total := probes*(probe+addresses) + pings*keepalive
+	t.Logf("ping %d bytes; probe %d bytes, %d a day; keepalive %d bytes, %d a day; together %d bytes a day", pong, probe+addresses, probes, keepalive, pings, total)
+	if total > 150_000 {
+		t.Errorf("an idle agent costs %d bytes a day, more than 150 kB", total)
 	}
 }
 
