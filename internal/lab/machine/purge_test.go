@@ -78,7 +78,7 @@ func TestReinstallAfterRemoveAndAfterPurge(t *testing.T) {
 		sh(t, m, "apt-get purge --yes edgeagent")
 		sh(t, m, "! test -e /etc/edgeagent && ! test -e /var/lib/edgeagent")
 		install(t, m, deb)
-		notConfigured(t, m)
+		notConfigured(t, m, "0")
 		configure(t, m, nil)
 		waitOK(t, m)
 		privateOnly(t, m)
