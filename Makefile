@@ -15,7 +15,7 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 help:
 	@echo 'make demo       the whole story in a lab on this machine, under 90 s (needs root or sudo)'
-	@echo 'make test       gofmt, vet, staticcheck, all tests with the race detector, system tests in the lab'
+	@echo 'make test       gofmt, vet, staticcheck, all tests with the race detector, in the lab and on booted Debians'
 	@echo 'make lab        bring the lab up and keep it; bin/labctl shell enters it'
 	@echo 'make test-os    the package on Debian 12 and 13, booted in the lab; RUN=regexp picks tests'
 	@echo 'make test-arm   the arm64 and armhf packages on foreign systems, by qemu-user; 6 minutes, later 1'

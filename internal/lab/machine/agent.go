@@ -109,6 +109,7 @@ func (m *Machine) UnitStarted(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	at, err := time.Parse("Mon 2006-01-02 15:04:05.999999 MST", text)
+	// An inactive unit has an empty one.
 	if err != nil {
 		return at, fmt.Errorf("reading when %s was started: %w", Unit, err)
 	}
@@ -146,6 +147,7 @@ func Deb(arch string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// A directory that is built into often holds older versions as well.
 	var newest string
 	var at time.Time
 	for _, name := range files {

@@ -119,6 +119,7 @@ func removeTree(dir string) error {
 	if err != nil {
 		return err
 	}
+	// The innermost first: a cgroup with others below it is busy.
 	for _, d := range slices.Backward(dirs) {
 		if err := os.Remove(d); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("removing a cgroup: %w", err)

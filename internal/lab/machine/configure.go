@@ -76,6 +76,7 @@ func setKey(text, key, value string) (string, error) {
 	if head == nil {
 		return "", fmt.Errorf("setting %s: the conffile has no %s", key, section)
 	}
+	// To the next section: the same key stands in several.
 	body := text[head[1]:]
 	if end := regexp.MustCompile(`(?m)^[a-z]`).FindStringIndex(body); end != nil {
 		body = body[:end[0]]

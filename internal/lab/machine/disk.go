@@ -52,6 +52,8 @@ func makeImage(ctx context.Context, name string, size int) error {
 
 // mountDisk mounts them in the node. A loop device goes with the mount.
 func (m *Machine) mountDisk(ctx context.Context) error {
+	// Not on the host's own file system: that of a container is an overlay, on
+	// which no other one's upper layer can lie.
 	what := []string{"-t", "tmpfs", "-o", "mode=755", "tmpfs", m.upper()}
 	if m.disk.image != "" {
 		what = []string{"-t", "ext4", "-o", "loop", m.disk.image, m.upper()}
@@ -93,6 +95,7 @@ func (m *Machine) loseUnsynced(ctx context.Context) error {
 	if m.disk.image == "" {
 		return nil
 	}
+	// Read before anything is unmounted, which would write it all back.
 	kept := m.disk.image + ".cut"
 	if err := check(ctx, "cp", "--sparse=always", m.disk.image, kept); err != nil {
 		return err

@@ -17,6 +17,8 @@ import (
 // and in the machine's cgroup.
 func (m *Machine) nspawn() *exec.Cmd {
 	args := []string{
+		// By a shell that moves itself: a cgroup of version 1 beside it, as some
+		// hosts have, cannot be given at the start.
 		"-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, filepath.Join(cgroupRoot, m.cgroup),
 		"systemd-nspawn", "--quiet", "--boot", "--directory=" + m.root(), "--machine=" + lab.Thing,
 		// Nothing of it is registered with a systemd of the host, if there is one.
@@ -37,6 +39,7 @@ func (m *Machine) awaitLeader(ctx context.Context, nspawn int) (leader int, err 
 	ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, errors.New("no process 1"))
 	defer cancel()
 	err = poll(ctx, func() error {
+		// A zombie is a dead one that nobody has waited for yet.
 		state, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(nspawn), "stat"))
 		if err != nil || strings.Contains(string(state), ") Z ") {
 			cancel()

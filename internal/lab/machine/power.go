@@ -63,6 +63,7 @@ func (m *Machine) Start(ctx context.Context) error {
 	if on {
 		return errors.New("switching the machine on: it is on")
 	}
+	// Followed from here on: a machine may reboot by itself at any time.
 	r := &run{ended: make(chan struct{})}
 	if err := m.spawn(ctx, r); err != nil {
 		return fmt.Errorf("booting the machine: %w", err)

@@ -63,10 +63,14 @@ func (m *Machine) command(ctx context.Context, argv []string) (*exec.Cmd, func(f
 	if err != nil {
 		return nil, nil, err
 	}
+	// Nothing of the host's environment: not its proxies, not its locale, and no
+	// pager or colours, since output is compared.
 	env := []string{
 		"env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
 		"LC_ALL=C.UTF-8", "TERM=dumb", "NO_COLOR=1", "SYSTEMD_PAGER=", "DEBIAN_FRONTEND=noninteractive",
 	}
+	// From outside, by the namespaces of process 1: machinectl would want a
+	// systemd on the host.
 	if leader != 0 {
 		args := []string{
 			"--target", strconv.Itoa(leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",

@@ -14,6 +14,8 @@ func (m *Machine) Journal(ctx context.Context, unit string) (string, error) {
 	if unit != "" {
 		args = append(args, "--unit="+unit)
 	}
+	// In the chroot of a machine that is off, journalctl would look for the
+	// journal of the host's machine id.
 	if leader, err := m.leader(); err == nil && leader == 0 {
 		args = append(args, "--directory=/var/log/journal")
 	}
