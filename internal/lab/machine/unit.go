@@ -14,8 +14,7 @@ func (m *Machine) Journal(ctx context.Context, unit string) (string, error) {
 	if unit != "" {
 		args = append(args, "--unit="+unit)
 	}
-	// In the chroot of a machine that is off, journalctl would look for the
-	// journal of the host's machine id.
+	// A machine that is off has lost what was in /run: what is on its disk is all.
 	if leader, err := m.leader(); err == nil && leader == 0 {
 		args = append(args, "--directory=/var/log/journal")
 	}
