@@ -205,7 +205,6 @@ func TestUnstartableConfigurationFallsBack(t *testing.T) {
 		stop, ended := r.start(t)
 		<-r.runs
 		r.write(t, configText("gw-2"))
-		r.fail = make(chan error, 1)
 		r.reload <- syscall.SIGHUP
 		if o := <-r.runs; o.Config.Device.Thing != "gw-2" {
 			t.Fatalf("started as %s", o.Config.Device.Thing)
