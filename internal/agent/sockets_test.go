@@ -233,3 +233,33 @@ func TestStubSocketsWithoutSystemd(t *testing.T) {
 		t.Errorf("%v, %d files, logged %q", err, len(sockets.Files()), log.String())
 	}
 }
+
+// A daemon that waits for its configuration must not keep programs waiting at a
+// socket that nobody reads.
+func TestReleasedStubSocketsRefuse(t *testing.T) {
+	store, listen := newFakeStore(t), freeAddr(t)
+	sockets, stub := NewStubSockets(nil), newTestStub(listen)
+	if err := sockets.listen(stub, discardLog()); err != nil {
+		t.Fatal(err)
+	}
+	serveBriefly(t, stub)
+	sockets.Release(discardLog())
+	sockets.Release(discardLog()) // nothing is left to give back
+	var removed int
+	for range 4 {
+		state, file := store.next(t)
+		if file != nil {
+			_ = file.Close()
+		}
+		if strings.HasPrefix(state, "FDSTOREREMOVE=1") {
+			removed++
+		}
+	}
+	if removed != 2 || len(sockets.Files()) != 0 {
+		t.Errorf("%d of 2 sockets given back, %d kept", removed, len(sockets.Files()))
+	}
+	if conn, err := net.Dial("tcp", listen.String()); err == nil {
+		_ = conn.Close()
+		t.Error("somebody still listens")
+	}
+}
