@@ -56,7 +56,10 @@ func (n networkManager) activate(ctx context.Context, p profile) error {
 	return n.outcome(ctx, p, a, signals)
 }
 
-// begin asks for the activation on whatever device fits.
+// begin asks for the activation on whatever device fits: a modem that was replugged
+// is another device, and the profile says what it may be. A connection that is up
+// already is taken down by this and dialled anew, which is what is wanted of one
+// whose path is dead.
 func (n networkManager) begin(ctx context.Context, p profile) (active, error) {
 	var path dbus.ObjectPath
 	err := n.bus.callFor(ctx, activateLimit, nmMain, nmService+".ActivateConnection",

@@ -21,7 +21,8 @@ type sight struct {
 	cellular bool // the link can only be one of a modem
 }
 
-// look asks both services once.
+// look asks both services once. What is not there leaves its part empty: a link
+// without ModemManager still has a connection, and the other way round.
 func (r *Rescue) look(ctx context.Context) sight {
 	var s sight
 	s.modems, s.mmErr = r.mm.modems(ctx)
@@ -59,7 +60,8 @@ func (r *Rescue) profile(ctx context.Context) (profile, error) {
 	return p, err
 }
 
-// udis are the modems that NetworkManager dials on.
+// udis are the modems that NetworkManager dials on, by ModemManager's paths: the
+// only name that both have for a modem.
 func (r *Rescue) udis(ctx context.Context, a active) []string {
 	var udis []string
 	for _, path := range a.devices {

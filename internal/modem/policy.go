@@ -34,6 +34,11 @@ const (
 	// interfaces. Less than a second, and some modems do not notice.
 	unplugged = 3 * time.Second
 
+	// refusalHolds is how long a refusal that dialling met keeps it from being tried
+	// again: a wrong APN that was put right is noticed within that time, and a
+	// network that is asked with a wrong password twice an hour has no complaint.
+	refusalHolds = 30 * time.Minute
+
 	// shownConnections is how many names an error lists.
 	shownConnections = 8
 )

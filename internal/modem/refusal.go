@@ -17,11 +17,6 @@ type refusal struct {
 	at           time.Time
 }
 
-// refusalHolds is how long a refusal that dialling met keeps it from being tried
-// again: a wrong APN that was put right is noticed within that time, and a
-// network that is asked with a wrong password twice an hour has no complaint.
-const refusalHolds = 30 * time.Minute
-
 // nmRefusals are NetworkManager's reasons that no reset mends.
 var nmRefusals = map[uint32]status.Reason{
 	nmReasonAPNFailed:          status.ReasonAPNRefused,
@@ -60,7 +55,8 @@ func (r *Rescue) Permanent(ctx context.Context) (reason status.Reason, detail, h
 	return f.reason, f.detail, f.hint, true
 }
 
-// missing names what the configuration asks for and this device does not have.
+// missing names what the configuration asks for and this device does not have. A
+// service that is not there at all is no refusal: nobody knows what it would have.
 func (r *Rescue) missing(ctx context.Context, s sight) *refusal {
 	if r.link.Connection != "" {
 		var none *NoConnectionError
@@ -118,8 +114,9 @@ func (r *Rescue) dialRefusal() *refusal {
 	return r.refused
 }
 
-// refusalOf judges a failed activation: by NetworkManager's reasons, or by what
-// ModemManager keeps of the bearer, which knows the APN.
+// refusalOf judges a failed activation: by what ModemManager keeps of the bearer,
+// which knows the APN, or by NetworkManager's reasons. An attempt that was cut
+// short, or that NetworkManager refused to begin, says nothing about the SIM.
 func (r *Rescue) refusalOf(ctx context.Context, err error) *refusal {
 	var failed *ActivationError
 	if !errors.As(err, &failed) {

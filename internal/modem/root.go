@@ -48,7 +48,8 @@ func (r *Rescue) Recover(ctx context.Context, rung string) error {
 	return r.reboot(ctx)
 }
 
-// privileged has a rung done as root.
+// privileged has a rung done as root. The unit's name is all that is said: a daemon
+// that was taken over can ask for a rung of a link, and for nothing else.
 func (r *Rescue) privileged(ctx context.Context, rung string) error {
 	if r.direct {
 		return r.Recover(ctx, rung)
@@ -56,6 +57,8 @@ func (r *Rescue) privileged(ctx context.Context, rung string) error {
 	return r.sd.start(ctx, "edgeagent-recover@"+rung+":"+r.link.Name+".service")
 }
 
+// restartModemManager refuses where it would do harm, whoever asks: ModemManager
+// serves all modems of the device, and somebody may have stopped it on purpose.
 func (r *Rescue) restartModemManager(ctx context.Context) error {
 	if r.recovery.CellularModemManager == 0 {
 		return fmt.Errorf("%w: recovery.cellular_modem_manager is 0s", ErrNotAllowed)
@@ -77,7 +80,9 @@ func (r *Rescue) restartModemManager(ctx context.Context) error {
 	return r.sd.restart(ctx, mmUnit)
 }
 
-// replug unplugs the modem by software and plugs it in again.
+// replug unplugs the modem by software and plugs it in again: for firmware that
+// answers nobody any more, it is what pulling the stick out would be, as long as
+// the port keeps its power.
 func (r *Rescue) replug(ctx context.Context) error {
 	if r.recovery.CellularUSB == 0 {
 		return fmt.Errorf("%w: recovery.cellular_usb is 0s", ErrNotAllowed)

@@ -63,7 +63,8 @@ func matters(s *dbus.Signal) bool {
 	return false
 }
 
-// relay passes news on until the connection or ctx ends.
+// relay passes news on until the connection or ctx ends, a burst at a time: a modem
+// that registers tells a dozen things within a second.
 func (r *Rescue) relay(ctx context.Context, signals <-chan *dbus.Signal, changed func()) {
 	for {
 		select {
