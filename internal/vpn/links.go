@@ -60,6 +60,7 @@ type Links struct {
 
 	mu      sync.Mutex
 	report  status.Report // nil while there is no Run
+	over    func() bool   // the Run is ending: nothing is decided any more
 	told    status.Update
 	front   *member   // that carries, or is to; nil: none yet
 	began   time.Time // the Run
@@ -172,6 +173,7 @@ func (l *Links) Run(ctx context.Context, report status.Report) error {
 	}
 	l.mu.Lock()
 	l.report, l.began, l.told, l.front = report, time.Now(), status.Update{}, nil
+	l.over = func() bool { return ctx.Err() != nil }
 	l.decide(l.began)
 	l.mu.Unlock()
 	var running sync.WaitGroup

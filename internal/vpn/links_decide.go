@@ -26,7 +26,7 @@ const (
 // decide chooses the link that carries, tells each what it is for, and reports.
 // It is called after everything that might change the choice; l.mu is held.
 func (l *Links) decide(now time.Time) {
-	if l.report == nil {
+	if l.report == nil || l.over() {
 		return
 	}
 	l.wake = time.Time{}
@@ -42,7 +42,7 @@ func (l *Links) choose(now time.Time) *member {
 	if l.front != nil && !l.front.usable.IsZero() {
 		return l.failback(now)
 	}
-	if l.front != nil && l.front.update.Reason == status.ReasonConnecting && l.later(now, l.lost.Add(reconnectGrace)) {
+	if l.reconnecting(now) {
 		return l.front
 	}
 	best := l.best()
@@ -58,6 +58,12 @@ func (l *Links) choose(now time.Time) *member {
 		}
 	}
 	return best
+}
+
+// reconnecting reports whether the link that carried is about to be back by itself.
+func (l *Links) reconnecting(now time.Time) bool {
+	return l.front != nil && l.front.usable.IsZero() && l.front.update.Reason == status.ReasonConnecting &&
+		l.later(now, l.lost.Add(reconnectGrace))
 }
 
 // failback returns a preferred link that has been well for long enough, or the
@@ -136,7 +142,7 @@ func (l *Links) assign(now time.Time) {
 // alarmed reports whether everything that might carry is needed.
 func (l *Links) alarmed(now time.Time) bool {
 	if l.front != nil {
-		return l.front.update.State == status.Down && l.front.usable.IsZero()
+		return l.front.update.State == status.Down && l.front.usable.IsZero() && !l.reconnecting(now)
 	}
 	return l.members[0].update.State == status.Down || !l.later(now, l.began.Add(headStart))
 }

@@ -22,8 +22,12 @@ func TestLinksAreLeftAndTakenOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.over("ppp0")
+		p.trail()
 		p.links.Leave()
 		stop()
+		if got := p.trail(); len(got) != 1 {
+			t.Errorf("told at the end: %q", got)
+		}
 		want := []string{"10.0.0.0/16 ppp0", "10.9.0.9/32 ppp0", "refuse 10.0.0.0/16", "refuse 10.9.0.9/32"}
 		if got := p.canal.routes(); !slices.Equal(got, want) {
 			t.Fatalf("left %q, want %q", got, want)

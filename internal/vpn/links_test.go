@@ -352,3 +352,29 @@ func TestRestartNamesALink(t *testing.T) {
 		}
 	})
 }
+
+// A server that asks for a new connection (a session ends after 24 h at AWS) has
+// it in a second: the modem is not paid for that.
+func TestReconnectIsGivenAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTwoLinks(t, "vpn canal")
+		p.ready()
+		p.start()
+		time.Sleep(time.Minute)
+		p.trail()
+		p.vpn.engine.set(func(e *fakeEngine) { e.opening = reconnectGrace / 2 })
+		p.vpn.engine.current().say(">STATE:1795295778,RECONNECTING,server-pushed-connection-reset,,,,,", ">HOLD:Waiting for hold release:1")
+		time.Sleep(time.Minute)
+		p.over("tun0")
+		if got, want := p.trail(), []string{"ok connected vpn", "down connecting vpn", "ok connected vpn"}; !slices.Equal(got, want) {
+			t.Errorf("\n got %q\nwant %q", got, want)
+		}
+		if probes, pongs := p.canal.counts(); probes+pongs != 0 {
+			t.Errorf("the modem was asked %d times", probes+pongs)
+		}
+		// One that does not come back is left.
+		p.vpn.engine.set(func(e *fakeEngine) { e.server = silent })
+		p.vpn.engine.current().say(">STATE:1795295778,RECONNECTING,server-pushed-connection-reset,,,,,", ">HOLD:Waiting for hold release:1")
+		p.until("ppp0", reconnectGrace+3*time.Second)
+	})
+}
