@@ -55,7 +55,7 @@ func Run(ctx context.Context, o Options) (*Handover, error) {
 		return o.Adopt, err
 	}
 	o.Log.Info("edgeagent started", "version", o.Version, "device", o.Config.Device.Thing, "config", o.ConfigFile)
-	o.Adopt.endOthers(o.Config.Links[:1])
+	o.Adopt.endOthers(o.Config.Links)
 	p.tunnel.Adopt(o.Adopt.tunnels())
 	stopServices := p.serve(ctx, o, listener)
 	p.runChain(ctx)

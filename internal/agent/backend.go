@@ -3,34 +3,23 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"edgeagent/internal/config"
 	"edgeagent/internal/control"
 	"edgeagent/internal/status"
 	"edgeagent/internal/tunnel"
+	"edgeagent/internal/vpn"
 )
 
 // Snapshot implements control.Backend.
 func (p *parts) Snapshot() status.Snapshot { return p.board.Snapshot() }
 
-// Links implements control.Backend: the link that carries the path, and the
-// others of the configuration, which stand by.
+// Links implements control.Backend.
 func (p *parts) Links() []control.LinkInfo {
-	var all []control.LinkInfo
-	for i, l := range p.links {
-		if i > 0 {
-			all = append(all, control.LinkInfo{
-				Name: l.Name, Type: l.Type, State: status.Waiting, Reason: status.ReasonDisabled,
-				Detail: "failover is not in this version",
-			})
-			continue
-		}
-		c := p.board.Condition("link")
-		path, up := p.link.Path()
+	all := []control.LinkInfo{}
+	for _, l := range p.links.List() {
 		all = append(all, control.LinkInfo{
-			Name: l.Name, Type: l.Type, State: c.State, Reason: c.Reason, Detail: c.Detail,
-			Device: path.Device, Active: up,
+			Name: l.Name, Type: l.Type, State: l.State, Reason: l.Reason, Detail: l.Detail, Device: l.Device, Active: l.Active,
 		})
 	}
 	return all
@@ -38,12 +27,11 @@ func (p *parts) Links() []control.LinkInfo {
 
 // RestartLink implements control.Backend.
 func (p *parts) RestartLink(ctx context.Context, name string) error {
-	for i, l := range p.links {
-		if l.Name == name && i == 0 {
-			return p.link.Restart(ctx)
-		}
+	err := p.links.Restart(ctx, name)
+	if errors.Is(err, vpn.ErrUnknown) {
+		return notFoundError{err}
 	}
-	return notFoundError{fmt.Errorf("no link %q that runs; %q does", name, p.links[0].Name)}
+	return err
 }
 
 // Tunnels implements control.Backend.

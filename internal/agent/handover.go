@@ -131,7 +131,7 @@ func (p *parts) runChain(ctx context.Context) {
 	context.AfterFunc(ctx, func() {
 		if replaced(ctx) {
 			p.tunnel.Leave()
-			p.link.Leave()
+			p.links.Leave()
 		}
 		stop()
 	})
@@ -140,10 +140,7 @@ func (p *parts) runChain(ctx context.Context) {
 
 // settle collects what goes on, or ends what nobody has taken over.
 func (p *parts) settle(ctx context.Context, o Options, l *control.Listener) *Handover {
-	h := &Handover{Version: o.Version, Tunnels: p.tunnel.Settle()}
-	if left := p.link.Settle(); left != nil {
-		h.Links = append(h.Links, left)
-	}
+	h := &Handover{Version: o.Version, Links: p.links.Settle(), Tunnels: p.tunnel.Settle()}
 	if !replaced(ctx) {
 		return nil
 	}
