@@ -145,6 +145,29 @@ func TestDayOfADeadVPC(t *testing.T) {
 	})
 }
 
+// The pong is asked right before a rung: what was true a minute ago is not enough.
+func TestPongIsAskedBeforeEachRung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLeg(t)
+		l.up()
+		l.set(func(l *leg) { l.silent = true })
+		for l.last().State.Usable() {
+			time.Sleep(time.Second)
+		}
+		_, before := l.counts()
+		time.Sleep(20 * time.Second)
+		l.set(func(l *leg) { l.pong = true })
+		time.Sleep(time.Hour)
+		l.expect(status.Down, status.ReasonVPCSilent, "")
+		if got := l.modem.log(); len(got) != 0 {
+			t.Errorf("SORACOM answers again, and %v was done to the modem", got)
+		}
+		if _, after := l.counts(); after == before {
+			t.Error("nobody asked")
+		}
+	})
+}
+
 // A device without a battery clock learns the time over this very link: only the
 // reboot, whose budget is in wall time, waits for it.
 func TestDayOfAWrongClockAtBoot(t *testing.T) {
