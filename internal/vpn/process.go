@@ -55,8 +55,13 @@ type exit struct {
 // program is the engine for the openvpn program.
 type program struct {
 	link                    config.Link
-	config, socket, pidFile string // in the runtime directory
+	config, socket, pidFile string // in a directory that nobody else may enter
 }
+
+// privateDir is below the runtime directory, which everybody may enter. OpenVPN
+// makes its management socket for everybody, and whoever connects first could
+// read what the server pushes, or end the tunnel.
+const privateDir = "openvpn"
 
 // maxSocketPath is what fits into sockaddr_un besides its zero byte.
 const maxSocketPath = 107
@@ -64,7 +69,7 @@ const maxSocketPath = 107
 // newProgram names the files after the link, so that several can share the
 // directory.
 func newProgram(l config.Link, runtimeDir string) (*program, error) {
-	base := filepath.Join(runtimeDir, l.Name)
+	base := filepath.Join(runtimeDir, privateDir, l.Name)
 	p := &program{link: l, config: base + ".conf", socket: base + ".sock", pidFile: base + ".pid"}
 	if len(p.socket) > maxSocketPath {
 		return nil, fmt.Errorf("the runtime directory's path is too long for a socket: %s", p.socket)
@@ -77,10 +82,25 @@ func (p *program) Clean() error {
 	if err := endLeftover(p.socket); err != nil {
 		return err
 	}
+	if err := p.makeDir(); err != nil {
+		return err
+	}
 	for _, name := range []string{p.config, p.socket, p.pidFile} {
 		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("removing what an earlier run left: %w", err)
 		}
+	}
+	return nil
+}
+
+// makeDir also closes a directory that was open.
+func (p *program) makeDir() error {
+	dir := filepath.Dir(p.socket)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making OpenVPN's directory: %w", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return fmt.Errorf("closing OpenVPN's directory: %w", err)
 	}
 	return nil
 }
@@ -92,6 +112,9 @@ func (p *program) Prepare() (*profile, error) {
 		return nil, err
 	}
 	if err := user.err(); err != nil {
+		return user, err
+	}
+	if err := p.makeDir(); err != nil {
 		return user, err
 	}
 	// It holds the private key if the user's file does.

@@ -19,6 +19,10 @@ func TestCleanEndsWhatNamesOurSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Of an agent that left the directory open.
+	if err := os.Mkdir(filepath.Dir(p.socket), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(p.socket, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +65,10 @@ func TestCleanEndsWhatNamesOurSocket(t *testing.T) {
 	}
 	if _, err := os.Stat(p.socket); !os.IsNotExist(err) {
 		t.Errorf("the socket is still there: %v", err)
+	}
+	// OpenVPN makes its socket for everybody.
+	if info, err := os.Stat(filepath.Dir(p.socket)); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("others may enter the socket's directory: %v, %v", info, err)
 	}
 }
 

@@ -29,7 +29,7 @@ func TestSystemConnectsAndCleansUp(t *testing.T) {
 	if got := a.do("route 10.0.6.105 10.0.20.107"); !strings.HasSuffix(got, "<nil>") || !s.has("10.0.20.107 dev tun0 proto 158") {
 		t.Errorf("%s; routes:\n%s", got, s.routes())
 	}
-	if info, err := os.Stat(s.path("run/vpn.conf")); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(s.path("run/openvpn/vpn.conf")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the sanitised file: %v, %v", info, err)
 	}
 	a.stop()
