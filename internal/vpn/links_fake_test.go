@@ -88,8 +88,10 @@ func (p *twoLinks) start() (stop func()) {
 }
 
 func (p *twoLinks) report(u status.Update) {
-	if _, up := p.links.Path(); up != u.State.Usable() {
-		p.t.Errorf("reported %s while Path() says usable=%v", u.State, up)
+	// A path that is lost is gone a moment before its loss is told, and another
+	// link may speak in that moment; never is one left that is told to be lost.
+	if _, up := p.links.Path(); up && !u.State.Usable() {
+		p.t.Errorf("reported %s while there is a path", u.State)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -164,11 +165,28 @@ func (linux) Change(remove, add []route) error {
 		if r.dst.IsSingleIP() && !r.unreachable {
 			set = netlink.RouteReplace
 		}
-		if err := set(r.netlink()); err != nil {
+		err := set(r.netlink())
+		if errors.Is(err, unix.EEXIST) && dialledInto(r.dst) {
+			// Without NLM_F_EXCL the kernel puts an IPv4 route before its equals.
+			err = netlink.RouteAddEcmp(r.netlink())
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("adding route %s: %w", r.dst, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// dialledInto reports whether all routes for dst lead straight into a device and
+// were made by a program: wg-quick and pppd add one for the range that they
+// lead to, though another link may carry. A network of this device (made by the
+// kernel) and a router's way are somebody else's.
+func dialledInto(dst netip.Prefix) bool {
+	routes, err := dump(mainRoutes)
+	return err == nil && !slices.ContainsFunc(routes, func(r netlink.Route) bool {
+		return r.Dst != nil && prefix(r.Dst) == dst && r.Type == unix.RTN_UNICAST &&
+			(r.Protocol == unix.RTPROT_KERNEL || len(r.Gw) > 0 || len(r.MultiPath) > 0)
+	})
 }
 
 // netlink puts a route into the library's terms.

@@ -63,6 +63,31 @@ func TestSystemKernel(t *testing.T) {
 		if err := (linux{}).Change(nil, []route{taken}); err == nil {
 			t.Error("the LAN's own route was replaced")
 		}
-		return nil
+		return s.besideOthers(lan.index)
 	})
+}
+
+// besideOthers puts routes where others have one for the same range: before that
+// of a program that leads into its own device, never before a router's.
+func (s *site) besideOthers(index int) error {
+	s.ip("-n", s.device, "route", "add", "10.77.0.0/16", "dev", "eth0")
+	s.ip("-n", s.device, "route", "add", "10.78.0.0/16", "via", "192.168.50.1")
+	into := route{dst: netip.MustParsePrefix("10.77.0.0/16"), index: index, protocol: protocol}
+	by := route{dst: netip.MustParsePrefix("10.78.0.0/16"), index: index, protocol: protocol}
+	if err := (linux{}).Change(nil, []route{into}); err != nil {
+		return err
+	}
+	if got, err := (linux{}).Leaves(addr("10.77.1.1")); err != nil || got != index {
+		s.t.Errorf("beside the other's route it leaves by %d, %v: %s", got, err, s.routes())
+	}
+	if err := (linux{}).Change(nil, []route{by}); err == nil {
+		s.t.Error("a router's way was taken away")
+	}
+	if err := (linux{}).Change([]route{into}, nil); err != nil {
+		return err
+	}
+	if !s.has("10.77.0.0/16 dev eth0") || s.has("10.77.0.0/16 dev lan0") {
+		s.t.Errorf("after that: %s", s.routes())
+	}
+	return nil
 }

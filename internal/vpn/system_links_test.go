@@ -59,6 +59,7 @@ func TestSystemInterface(t *testing.T) {
 	s := newSite(t)
 	s.links = []config.Link{s.canal("ppp0", true)}
 	s.servers, s.interval = []netip.Addr{addr("10.0.0.2")}, time.Second
+	s.ip("-n", s.device, "route", "add", "10.0.0.0/16", "dev", "ppp0") // as pppd and wg-quick do
 	a := s.start("")
 	up := a.expect(status.OK, status.ReasonConnected, "canal (interface) on ppp0, 10.64.1.2")
 	if up.Facts["mtu"] != 1500.0 || up.Path == nil || up.Path.Address.String() != "10.64.1.2/32" {
