@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -58,6 +59,9 @@ type Host struct {
 	marker     marker
 	budget     budget
 	lock       string // held while something is changed
+	// obstacle is what the helper found in the way. The daemon's sandbox hides it.
+	obstacle  marker
+	sandboxed bool
 
 	mu    sync.Mutex
 	trail []string // of the last decision that was logged
@@ -83,7 +87,8 @@ func NewHost(o HostOptions) *Host {
 	if dir, err := filepath.Abs(o.RuntimeDir); err == nil {
 		o.RuntimeDir = dir // it becomes the target of a link
 	}
-	h := &Host{o: o}
+	h := &Host{o: o, sandboxed: os.Geteuid() != 0}
+	h.obstacle = marker{filepath.Join(o.RuntimeDir, "resolver.obstacle")}
 	h.marker, h.budget = marker{filepath.Join(o.RuntimeDir, "resolver.mode")}, budget{filepath.Join(o.RuntimeDir, "resolver.repairs")}
 	h.lock = filepath.Join(o.RuntimeDir, "resolver.lock")
 	nothing := func(string) {}
@@ -111,6 +116,9 @@ func (h *Host) Mode() string { return h.decide().mode }
 func (h *Host) Apply(ctx context.Context) error {
 	d := h.decide()
 	h.logTrail(d)
+	if err := h.leaveWord(d); err != nil {
+		h.o.Log.Warn("the daemon will not know why other programs do not ask it", "err", err)
+	}
 	if d.mode == config.HostNone || d.fault != "" {
 		if err := h.Restore(ctx); err != nil {
 			return err
@@ -149,6 +157,14 @@ func (h *Host) Restore(ctx context.Context) error {
 		return fmt.Errorf("restoring the system's DNS: %w", err)
 	}
 	return nil
+}
+
+// leaveWord tells the daemon what is in the way, which it cannot see itself.
+func (h *Host) leaveWord(d decision) error {
+	if d.obstacle == "" || !isDir(h.o.RuntimeDir) {
+		return h.obstacle.remove()
+	}
+	return h.obstacle.put(d.obstacle)
 }
 
 func (h *Host) decide() decision { return decide(h.o.Config.Host, h.probe()) }

@@ -47,9 +47,11 @@ type facts struct {
 // decision is how the operating system will be pointed at the stub.
 type decision struct {
 	mode  string
-	file  bool     // resolv.conf is to be replaced
-	fault string   // why the OS cannot be pointed at the stub
-	trail []string // why this mode, step by step
+	file  bool   // resolv.conf is to be replaced
+	fault string // why the OS cannot be pointed at the stub
+	// obstacle is why resolv.conf, which is to be replaced, cannot be.
+	obstacle string
+	trail    []string // why this mode, step by step
 }
 
 func (d *decision) note(format string, args ...any) {
@@ -69,6 +71,9 @@ func decide(configured string, f facts) decision {
 		d.mode = configured
 	}
 	d.decideFile(f)
+	if d.file {
+		d.obstacle = f.obstacle
+	}
 	if d.fault = d.unusable(f); d.fault != "" && configured == config.HostAuto {
 		d.note("%s is not possible: %s", d.mode, d.fault)
 		d.mode = config.HostNone

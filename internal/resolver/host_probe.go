@@ -49,6 +49,9 @@ func (h *Host) probe() facts {
 	if !f.ours { // or a root file system that was made read-only since would undo it
 		f.obstacle = obstacle(h.o.EtcResolvConf)
 	}
+	if f.obstacle == "" && !f.ours && h.sandboxed {
+		f.obstacle = h.obstacle.get()
+	}
 	return f
 }
 

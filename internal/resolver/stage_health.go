@@ -73,7 +73,7 @@ func (h *health) judge(host HostState) status.Update {
 		u.Reason, u.Hint = status.ReasonPublicAnswer, h.publicHint()
 		u.Detail = fmt.Sprintf("%s answers %s, not private", h.last.Server, joinAddrs(notIn(h.prefixes, h.last.Addresses)))
 	case !host.Pointed && h.resolver.Host != config.HostNone:
-		u.Reason, u.Detail = status.ReasonHostTrampled, trampled(host)
+		u.Reason, u.Detail, u.Hint = status.ReasonHostTrampled, trampled(host), obstacleHint(host)
 	default:
 		u.State, u.Reason, u.Detail = status.OK, status.ReasonReady, h.ready()
 	}
@@ -131,6 +131,15 @@ func (h *health) missingHint() string {
 func (h *health) publicHint() string {
 	return fmt.Sprintf("associate the private hosted zone that holds %s with the VPC of resolver %s; until then nothing is sent.",
 		h.endpoint, h.last.Server)
+}
+
+// obstacleHint is for a system that cannot be pointed at the stub at all: the
+// reason's own hint, to try it again, would not help.
+func obstacleHint(host HostState) string {
+	if host.Mode != config.HostNone || host.Detail == "" {
+		return ""
+	}
+	return "remove what is in the way, then `sudo systemctl restart edgeagent`; or set `resolver.host: none` if no other program needs private names."
 }
 
 // trampled says who undid what, as far as it is known.
