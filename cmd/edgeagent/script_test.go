@@ -22,6 +22,7 @@ import (
 
 	"edgeagent/internal/agent"
 	"edgeagent/internal/control"
+	"edgeagent/internal/history"
 	"edgeagent/internal/lab/pki"
 	"edgeagent/internal/status"
 )
@@ -223,6 +224,12 @@ func (b *fakeBackend) Snapshot() status.Snapshot {
 	s := board.Snapshot()
 	s.Now = now
 	return s
+}
+
+// History is one that has just begun.
+func (b *fakeBackend) History() history.History {
+	board := status.NewBoard("gw-042", "0.1.0", "link", "dns", "endpoint", "broker", "tunnel")
+	return history.NewRecorder(board).History()
 }
 
 func (b *fakeBackend) Links() []control.LinkInfo {

@@ -79,6 +79,7 @@ func (p *parts) serve(ctx context.Context, o Options, listener *control.Listener
 	services.Go(func() { p.dns.run(serviceCtx) })
 	services.Go(func() { p.watchDoubt(serviceCtx) })
 	services.Go(func() { p.watchHeirs(serviceCtx) })
+	services.Go(func() { p.recorder.Run(serviceCtx) })
 	services.Go(func() { p.watchWarnings(serviceCtx, o.Warnings) })
 	n := newNotifier(p.board, o.Log)
 	n.leaving = leaving

@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"internal/metrics":    {"internal/status"},
 	"internal/bundle":     {},
 	"internal/page":       {"internal/history", "internal/metrics", "internal/status"},
-	"internal/control":    {"internal/status", "internal/handover"},
+	"internal/control":    {"internal/status", "internal/handover", "internal/history", "internal/metrics"},
 	"internal/vpn":        {"internal/config", "internal/handover", "internal/status", "internal/clock", "internal/ovpn"},
 	"internal/resolver":   {"internal/config", "internal/status", "internal/clock"},
 	"internal/mqtt":       {"internal/config", "internal/status", "internal/clock"},
@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/agent": {
 		"internal/config", "internal/handover", "internal/status", "internal/clock", "internal/control",
 		"internal/vpn", "internal/resolver", "internal/mqtt", "internal/tunnel", "internal/modem",
+		"internal/history", "internal/page",
 	},
 	// It looks at what each stage works with, in the stages' own words.
 	"internal/check": {
@@ -45,7 +46,7 @@ var mayImport = map[string][]string{
 	"cmd/edgeagent": {
 		"internal/config", "internal/handover", "internal/status", "internal/control", "internal/agent",
 		"internal/resolver", "internal/localproxy", "internal/manual", "internal/check", "internal/bundle",
-		"internal/modem",
+		"internal/modem", "internal/history",
 	},
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"edgeagent/internal/config"
 	"edgeagent/internal/control"
+	"edgeagent/internal/history"
 	"edgeagent/internal/status"
 	"edgeagent/internal/tunnel"
 	"edgeagent/internal/vpn"
@@ -13,6 +14,9 @@ import (
 
 // Snapshot implements control.Backend.
 func (p *parts) Snapshot() status.Snapshot { return p.board.Snapshot() }
+
+// History implements control.Backend.
+func (p *parts) History() history.History { return p.recorder.History() }
 
 // Links implements control.Backend.
 func (p *parts) Links() []control.LinkInfo {

@@ -9,6 +9,7 @@ import (
 
 	"edgeagent/internal/clock"
 	"edgeagent/internal/config"
+	"edgeagent/internal/history"
 	"edgeagent/internal/modem"
 	"edgeagent/internal/mqtt"
 	"edgeagent/internal/resolver"
@@ -25,6 +26,8 @@ type parts struct {
 	links  *vpn.Links
 	broker *mqtt.Session
 	tunnel *tunnel.Manager
+
+	recorder *history.Recorder
 }
 
 // build wires the stages. It reads as the data flows: the link finds a path,
@@ -41,7 +44,7 @@ func build(o Options) (*parts, error) {
 	client := &resolver.Client{UDPTimeout: cfg.Probe.Timeout, Wrap: meter.Wrap}
 	prober := resolver.NewProber(resolver.ProberOptions{Host: cfg.Endpoint.Host, Client: client, Log: o.Log})
 
-	p := &parts{board: board}
+	p := &parts{board: board, recorder: history.NewRecorder(board)}
 	dns, err := newDNSService(o, board, client)
 	if err != nil {
 		return nil, err

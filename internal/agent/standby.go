@@ -10,6 +10,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"edgeagent/internal/control"
+	"edgeagent/internal/history"
 	"edgeagent/internal/resolver"
 	"edgeagent/internal/status"
 )
@@ -24,9 +25,10 @@ const StageConfig = "config"
 // Standby is the daemon without a configuration: people and systemd are told
 // what is missing, and nothing else is done.
 type Standby struct {
-	board *status.Board
-	stop  context.CancelFunc
-	ended sync.WaitGroup
+	board    *status.Board
+	recorder *history.Recorder
+	stop     context.CancelFunc
+	ended    sync.WaitGroup
 }
 
 // StartStandby serves the control API of a device of that name and tells systemd
@@ -41,7 +43,8 @@ func StartStandby(o Options, device string, first status.Update) (*Standby, erro
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Standby{board: status.NewBoard(device, o.Version, append([]string{StageConfig}, stageNames()...)...), stop: stop}
+	board := status.NewBoard(device, o.Version, append([]string{StageConfig}, stageNames()...)...)
+	s := &Standby{board: board, recorder: history.NewRecorder(board), stop: stop}
 	s.Show(first)
 	leaveDNS(o)
 	s.ended.Go(func() {
@@ -49,6 +52,7 @@ func StartStandby(o Options, device string, first status.Update) (*Standby, erro
 			o.Log.Error("the control API ended", "err", err)
 		}
 	})
+	s.ended.Go(func() { s.recorder.Run(ctx) })
 	n := newNotifier(s.board, o.Log)
 	n.send = goingOn(n.send)
 	s.ended.Go(func() { n.run(ctx) })
@@ -87,6 +91,9 @@ func (s *Standby) Stop() {
 
 // Snapshot implements control.Backend.
 func (s *Standby) Snapshot() status.Snapshot { return s.board.Snapshot() }
+
+// History implements control.Backend.
+func (s *Standby) History() history.History { return s.recorder.History() }
 
 // Links implements control.Backend.
 func (s *Standby) Links() []control.LinkInfo { return []control.LinkInfo{} }

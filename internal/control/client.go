@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"edgeagent/internal/history"
 	"edgeagent/internal/status"
 )
 
@@ -97,6 +98,19 @@ func (c *Client) Status(ctx context.Context) (status.Snapshot, error) {
 	return get[status.Snapshot](ctx, c, pathStatus)
 }
 
+// History returns the agent's last hour. Every user may ask for it.
+func (c *Client) History(ctx context.Context) (history.History, error) {
+	return get[history.History](ctx, c, pathHistory)
+}
+
+// Metrics returns the agent's figures as OpenMetrics text. Every user may ask
+// for them.
+func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, tellTimeout, errSilent)
+	defer cancel()
+	return c.ask(ctx, http.MethodGet, pathMetrics, nil)
+}
+
 // Links returns all links in the order of the configuration.
 func (c *Client) Links(ctx context.Context) ([]LinkInfo, error) {
 	return get[[]LinkInfo](ctx, c, pathLinks)
@@ -127,33 +141,39 @@ func get[T any](ctx context.Context, c *Client, path string) (T, error) {
 
 // do sends one request and decodes its answer into result, if that is not nil.
 func (c *Client) do(ctx context.Context, method, path string, body, result any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return fmt.Errorf("asking the daemon: %w", err)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://edgeagent"+path, bytes.NewReader(text))
-	if err != nil {
-		return fmt.Errorf("asking the daemon: %w", err)
-	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return c.unreachable(ctx, err)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
-	if err != nil {
-		return c.unreachable(ctx, err)
-	}
-	if response.StatusCode >= http.StatusBadRequest {
-		return refusal(response.StatusCode, answer)
-	}
-	if result == nil {
-		return nil
+	answer, err := c.ask(ctx, method, path, body)
+	if err != nil || result == nil {
+		return err
 	}
 	if err := json.Unmarshal(answer, result); err != nil {
 		return fmt.Errorf("reading the daemon's answer: %w", err)
 	}
 	return nil
+}
+
+// ask sends one request and returns its answer as it came.
+func (c *Client) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("asking the daemon: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://edgeagent"+path, bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("asking the daemon: %w", err)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		return nil, refusal(response.StatusCode, answer)
+	}
+	return answer, nil
 }
 
 // errSilent is why a question was given up.

@@ -1,8 +1,10 @@
 // Package control lets people and scripts on the device ask the running daemon:
-// HTTP with JSON over a unix socket. Everyone may read the status; the rest is
-// for root, the daemon's own user and the group edgeagent.
+// HTTP with JSON over a unix socket. Everyone may read the status, its past and
+// its figures; the rest is for root, the daemon's own user and the group edgeagent.
 //
 //	GET  /v1/status                              status.Snapshot
+//	GET  /v1/history                             history.History
+//	GET  /v1/metrics                             text, as package metrics writes it
 //	GET  /v1/links                               []LinkInfo
 //	POST /v1/links/restart  {"name": "vpn"}      204
 //	GET  /v1/tunnels                             []TunnelInfo
@@ -16,6 +18,7 @@ import (
 	"errors"
 	"time"
 
+	"edgeagent/internal/history"
 	"edgeagent/internal/status"
 )
 
@@ -26,6 +29,7 @@ const Group = "edgeagent"
 // called concurrently.
 type Backend interface {
 	Snapshot() status.Snapshot
+	History() history.History
 	LinkBackend
 	TunnelBackend
 }
@@ -82,6 +86,8 @@ var (
 // Paths of the API.
 const (
 	pathStatus       = "/v1/status"
+	pathHistory      = "/v1/history"
+	pathMetrics      = "/v1/metrics"
 	pathLinks        = "/v1/links"
 	pathLinkRestart  = "/v1/links/restart"
 	pathTunnels      = "/v1/tunnels"

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"edgeagent/internal/history"
 	"edgeagent/internal/status"
 )
 
@@ -30,6 +31,14 @@ func (f *fakeBackend) Snapshot() status.Snapshot {
 			Stage: "link", State: status.OK, Reason: status.ReasonConnected, Detail: "up", Since: since,
 			Facts: status.Facts{"device": "tun0"},
 		}},
+	}
+}
+
+func (f *fakeBackend) History() history.History {
+	return history.History{
+		Schema: history.Schema, Now: since, StepS: 60,
+		Stages: []history.Stage{{Name: "link", Spans: []history.Span{{From: since, State: status.OK, Reason: status.ReasonConnected}}}},
+		Series: []history.Series{{Name: "probe_rtt_ms", Values: []*float64{nil, new(12.5)}}},
 	}
 }
 

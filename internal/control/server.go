@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"edgeagent/internal/metrics"
 )
 
 // Limits of a request, so that a slow or hostile local client costs little.
@@ -90,6 +93,8 @@ type endpoint struct {
 func (s *Server) handler() http.Handler {
 	endpoints := map[string]endpoint{
 		pathStatus:       {http.MethodGet, true, s.status},
+		pathHistory:      {http.MethodGet, true, s.history},
+		pathMetrics:      {http.MethodGet, true, s.metrics},
 		pathLinks:        {http.MethodGet, false, s.links},
 		pathLinkRestart:  {http.MethodPost, false, s.restartLink},
 		pathTunnels:      {http.MethodGet, false, s.tunnels},
@@ -166,8 +171,20 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// answer writes body as JSON.
+// page is an answer that is not JSON.
+type page struct {
+	contentType string
+	text        []byte
+}
+
+// answer writes body as JSON, or as the page that it is.
 func answer(w http.ResponseWriter, code int, body any) {
+	if p, ok := body.(page); ok {
+		w.Header().Set("Content-Type", p.contentType)
+		w.WriteHeader(code)
+		w.Write(p.text)
+		return
+	}
 	text, err := json.Marshal(body)
 	if err != nil {
 		code, text = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written as JSON"}`)
@@ -191,6 +208,16 @@ func decode(r *http.Request, body any) error {
 }
 
 func (s *Server) status(*http.Request) (any, error) { return s.backend.Snapshot(), nil }
+
+func (s *Server) history(*http.Request) (any, error) { return s.backend.History(), nil }
+
+func (s *Server) metrics(*http.Request) (any, error) {
+	var b bytes.Buffer
+	if err := metrics.Write(&b, s.backend.Snapshot()); err != nil {
+		return nil, err
+	}
+	return page{metrics.ContentType, b.Bytes()}, nil
+}
 
 func (s *Server) links(*http.Request) (any, error) { return s.backend.Links(), nil }
 

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"edgeagent/internal/metrics"
 )
 
 func TestClientAndServer(t *testing.T) {
@@ -24,6 +26,14 @@ func TestClientAndServer(t *testing.T) {
 	snapshot, err := c.Status(ctx)
 	if diff := cmp.Diff(b.Snapshot(), snapshot); diff != "" || err != nil {
 		t.Errorf("status: %v, -want +got:\n%s", err, diff)
+	}
+	past, err := c.History(ctx)
+	if diff := cmp.Diff(b.History(), past); diff != "" || err != nil {
+		t.Errorf("history: %v, -want +got:\n%s", err, diff)
+	}
+	text, err := c.Metrics(ctx)
+	if !strings.HasPrefix(string(text), "# TYPE edgeagent_") || !strings.HasSuffix(string(text), "\n# EOF\n") || err != nil {
+		t.Errorf("metrics: %v, %q", err, text)
 	}
 	links, err := c.Links(ctx)
 	if diff := cmp.Diff(b.Links(), links); diff != "" || err != nil {
@@ -67,6 +77,12 @@ func TestReadersMayOnlyRead(t *testing.T) {
 	if _, err := dropped.Status(t.Context()); err != nil {
 		t.Errorf("status: %v", err)
 	}
+	if _, err := dropped.History(t.Context()); err != nil {
+		t.Errorf("history: %v", err)
+	}
+	if _, err := dropped.Metrics(t.Context()); err != nil {
+		t.Errorf("metrics: %v", err)
+	}
 	_, links := dropped.Links(t.Context())
 	_, tunnels := dropped.Tunnels(t.Context())
 	for name, err := range map[string]error{
@@ -93,10 +109,11 @@ func TestRawRequests(t *testing.T) {
 		allow   string
 	}{
 		"status":             {"GET /v1/status HTTP/1.0\r\n\r\n", 200, ""},
-		"unknown path":       {"GET /v1/metrics HTTP/1.0\r\n\r\n", 404, ""},
+		"unknown path":       {"GET /v1/secrets HTTP/1.0\r\n\r\n", 404, ""},
 		"root":               {"GET / HTTP/1.0\r\n\r\n", 404, ""},
 		"below a path":       {"GET /v1/status/ HTTP/1.0\r\n\r\n", 404, ""},
 		"dots in the path":   {"GET /v1/x/../status HTTP/1.0\r\n\r\n", 404, ""},
+		"post to metrics":    {post("/v1/metrics", ""), 405, "GET"},
 		"post to status":     {post("/v1/status", ""), 405, "GET"},
 		"get a restart":      {"GET /v1/links/restart HTTP/1.0\r\n\r\n", 405, "POST"},
 		"delete the tunnels": {"DELETE /v1/tunnels HTTP/1.0\r\n\r\n", 405, "GET"},
@@ -172,6 +189,17 @@ func TestStatusJSON(t *testing.T) {
 		`"state":"ok","reason":"connected","detail":"up","since":"2026-11-21T08:30:00Z","losses":0,"facts":{"device":"tun0"}}]}`
 	if got := strings.TrimSpace(string(body)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// Scrapers go by the content type.
+func TestMetricsAreText(t *testing.T) {
+	code, header, body := exchange(t, serve(t, &fakeBackend{}, onlyReaders), "GET /v1/metrics HTTP/1.0\r\n\r\n")
+	if code != http.StatusOK || header.Get("Content-Type") != metrics.ContentType {
+		t.Errorf("answered %d, %s", code, header.Get("Content-Type"))
+	}
+	if want := "\nedgeagent_stage_state{stage=\"link\",state=\"ok\"} 1\n"; !strings.Contains(string(body), want) {
+		t.Errorf("no %q in\n%s", want, body)
 	}
 }
 
