@@ -107,11 +107,14 @@ func listed(listing string) string {
 	return b.String()
 }
 
-const files = `drwxr-xr-x root/root /etc/edgeagent/
+const files = `-rw-r--r-- root/root /etc/dhcp/dhclient-enter-hooks.d/edgeagent
+drwxr-xr-x root/root /etc/edgeagent/
 drwxr-xr-x root/root /etc/edgeagent/certs/
 -rw-r--r-- root/root /etc/edgeagent/edgeagent.yaml
 drwxr-xr-x root/root /etc/edgeagent/openvpn/
 -rwxr-xr-x root/root /usr/bin/edgeagent
+-rw-r--r-- root/root /usr/lib/NetworkManager/conf.d/edgeagent.conf
+-rw-r--r-- root/root /usr/lib/systemd/network/10-edgeagent.network
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent-recover@.service
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent-resolver-boot.service
 -rw-r--r-- root/root /usr/lib/systemd/system/edgeagent-resolver-undo.service
