@@ -84,10 +84,10 @@ func TestPackage(t *testing.T) {
 			t.Error(d)
 		}
 	})
-	t.Run("has one conffile", func(t *testing.T) {
+	t.Run("has these conffiles", func(t *testing.T) {
 		dir := t.TempDir()
 		output(t, "dpkg-deb", "-e", file, dir)
-		if got, err := os.ReadFile(dir + "/conffiles"); err != nil || string(got) != "/etc/edgeagent/edgeagent.yaml\n" {
+		if got, err := os.ReadFile(dir + "/conffiles"); err != nil || string(got) != "/etc/dhcp/dhclient-enter-hooks.d/edgeagent\n/etc/edgeagent/edgeagent.yaml\n" {
 			t.Errorf("conffiles: %q, %v", got, err)
 		}
 	})
