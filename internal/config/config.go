@@ -22,6 +22,15 @@ type Config struct {
 	Probe    Probe    `yaml:"probe"`
 	Recovery Recovery `yaml:"recovery"`
 	Log      Log      `yaml:"log"`
+
+	// StatusPage is where a browser finds the status; not valid: nowhere.
+	StatusPage netip.AddrPort `yaml:"status_page" accepts:"a loopback address and port such as 127.0.0.1:8787, any address if there is a status_page_password_file, or \"\" for no page"`
+	// StatusPagePasswordFile holds in its first line what a browser must give,
+	// with any user name. It crosses the network unencrypted.
+	StatusPagePasswordFile string `yaml:"status_page_password_file" accepts:"the absolute path of a file whose first line is a password of 8 characters or more, or \"\" for none"`
+	// MetricsListen is where a scraper finds /metrics; not valid: nowhere but on
+	// the control socket and the page.
+	MetricsListen netip.AddrPort `yaml:"metrics_listen" accepts:"a loopback address and port such as 127.0.0.1:9787, or \"\" for none"`
 }
 
 // Device names this gateway.

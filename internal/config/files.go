@@ -51,6 +51,9 @@ func (f *fileCheck) all(c Config) {
 		f.look(spot{key: "tunnel.ca", as: roleCA}, c.Tunnel.CA)
 		f.program("tunnel.proxy", c.Tunnel.Proxy)
 	}
+	if c.StatusPage.IsValid() {
+		f.look(spot{key: keyPassword, as: rolePassword, secret: true}, c.StatusPagePasswordFile)
+	}
 }
 
 // config looks at the configuration file itself, which was read already.
@@ -84,10 +87,18 @@ func (f *fileCheck) look(at spot, file string) ([]byte, bool) {
 		return nil, false
 	}
 	if w := judge(data, at.as); w != nil {
-		f.report(at, w.kind, file+" "+w.found, w.todo, w.commands(file)...)
+		f.report(at, w.kind, file+" "+w.found, w.todo, f.mending(at, w, file)...)
 		return nil, false
 	}
 	return data, true
+}
+
+// mending are the commands that mend the content of a file.
+func (f *fileCheck) mending(at spot, w *flaw, file string) []string {
+	if at.as == rolePassword {
+		return []string{f.as.makePassword(file)}
+	}
+	return w.commands(file)
 }
 
 // commands are what mends the file, if that is known.
@@ -115,8 +126,11 @@ func (f *fileCheck) unreadable(at spot, file string, err error) {
 
 // missing says how to put a file in its place.
 func (f *fileCheck) missing(at spot, file string) {
-	f.report(at, MissingFile, file+" does not exist", "put the file there, or correct the path",
-		f.as.install(sourceOf(at, file), file))
+	command := f.as.install(sourceOf(at, file), file)
+	if at.as == rolePassword {
+		command = f.as.makePassword(file)
+	}
+	f.report(at, MissingFile, file+" does not exist", "put the file there, or correct the path", command)
 	last := &f.faults[len(f.faults)-1]
 	last.brief, _, _ = strings.Cut(last.brief, ";") // the command says the rest
 }

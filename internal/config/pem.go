@@ -18,7 +18,8 @@ const (
 	roleKey  role = "private key"
 	roleAny  role = "" // of no form that is known here
 
-	roleProfile role = "OpenVPN configuration"
+	roleProfile  role = "OpenVPN configuration"
+	rolePassword role = "password"
 )
 
 // flaw is what is wrong with a content for its role.
@@ -42,6 +43,8 @@ func judge(data []byte, as role) *flaw {
 	switch {
 	case as == roleAny, as == roleProfile:
 		return nil
+	case as == rolePassword:
+		return judgePassword(data)
 	case len(bytes.TrimSpace(data)) == 0:
 		return &flaw{WrongContent, "is empty", "copy it again", nil}
 	case bytes.HasPrefix(data, markUTF16LE), bytes.HasPrefix(data, markUTF16BE):

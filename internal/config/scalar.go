@@ -77,6 +77,10 @@ func set(v reflect.Value, n *yaml.Node) (todo string) {
 		*p = a
 		return unless(err == nil, "write an IP address, without port or range")
 	case *netip.AddrPort:
+		if n.Value == "" && n.ShortTag() == tagText { // none; validate knows where that will not do
+			*p = netip.AddrPort{}
+			return ""
+		}
 		a, err := netip.ParseAddrPort(n.Value)
 		*p = a
 		return unless(err == nil, "write ADDRESS:PORT")

@@ -59,6 +59,8 @@ func TestSuggest(t *testing.T) {
 		{configType, "full_tunnel", "links.full_tunnel"},
 		{configType, "cert", ""}, // of a link or of mqtt: not for us to guess
 		{configType, "zzz", ""},
+		{configType, "statuspage", "status_page"},
+		{reflect.TypeFor[Resolver](), "metrics_listen", "metrics_listen at the left margin"},
 		{reflect.TypeFor[MQTT](), "persistent-sesion", "persistent_session"},
 		{reflect.TypeFor[MQTT](), "log", "log at the left margin"},
 		{reflect.TypeFor[MQTT](), "", ""},

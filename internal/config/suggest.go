@@ -33,6 +33,9 @@ func elsewhere(name string) string {
 		if section.Kind() == reflect.Slice {
 			section = section.Elem()
 		}
+		if !isSection(section) {
+			continue
+		}
 		if _, ok := lookup(section, name); !ok {
 			continue
 		}

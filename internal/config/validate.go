@@ -32,6 +32,7 @@ func (r *reader) validate(c Config) {
 	r.tunnel(c.Tunnel)
 	r.probe(c.Probe)
 	r.recovery(c.Recovery)
+	r.pages(c)
 	r.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	r.oneOf("log.format", c.Log.Format, LogAuto, LogText, LogJSON)
 }

@@ -37,6 +37,8 @@ func (r *reader) listen(c Resolver) {
 	const path = "resolver.listen"
 	named := c.Host == HostFile || c.Host == HostResolvconf
 	switch {
+	case !c.Listen.IsValid():
+		r.refuse(path, "no address", "write 127.0.0.153:53")
 	case !c.Listen.Addr().IsLoopback():
 		r.refuse(path, "not loopback", "write an address that only this device reaches: 127.0.0.153:53")
 	case slices.Contains(resolvedStubs, c.Listen.Addr()):

@@ -52,20 +52,31 @@ func fields(t reflect.Type) func(func(reflect.StructField) bool) {
 func writeSection(w io.Writer, section reflect.StructField, told map[string]entry) error {
 	name, keys := section.Tag.Get("yaml"), section.Type
 	fmt.Fprintf(w, ".SS %s\n", name)
-	if keys.Kind() == reflect.Slice {
+	_, accepts := section.Tag.Lookup("accepts")
+	switch {
+	case keys.Kind() == reflect.Slice:
 		keys = keys.Elem()
+	case accepts: // a key that stands alone
+		return writeTold(w, name, section.Tag, told)
 	}
 	if e := told[name]; e.text != "" {
 		prose(w, e.text)
 	}
 	for key := range fields(keys) {
-		path := name + "." + key.Tag.Get("yaml")
-		e, known := told[path]
-		if !known {
-			return fmt.Errorf("the shipped file has no %s", path)
+		if err := writeTold(w, name+"."+key.Tag.Get("yaml"), key.Tag, told); err != nil {
+			return err
 		}
-		writeKey(w, path, key.Tag, e)
 	}
+	return nil
+}
+
+// writeTold writes the key at path as the shipped file tells of it.
+func writeTold(w io.Writer, path string, tag reflect.StructTag, told map[string]entry) error {
+	e, known := told[path]
+	if !known {
+		return fmt.Errorf("the shipped file has no %s", path)
+	}
+	writeKey(w, path, tag, e)
 	return nil
 }
 

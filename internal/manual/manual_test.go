@@ -67,6 +67,7 @@ type schema struct {
 		Name string `yaml:"name" accepts:"a word"`
 		Unit string `yaml:"unit" only:"interface" accepts:"a unit, or \"\" for none"`
 	} `yaml:"links"`
+	Page string `yaml:"page" accepts:"an address, or \"\" for none"`
 }
 
 const reference = `# A file.
@@ -83,6 +84,9 @@ links:
 #    # What to restart. It
 #    # has to exist.
 #    unit: wg.service
+
+# For a browser.
+page: ""
 `
 
 func TestKeys(t *testing.T) {
@@ -120,6 +124,14 @@ has to exist.
 Accepts a unit, or "" for none.
 .br
 Default: ""; an example: wg.service
+.SS page
+.TP
+.B "page"
+For a browser.
+.br
+Accepts an address, or "" for none.
+.br
+Default: ""
 after
 `
 	if d := cmp.Diff(want, string(got)); d != "" {
