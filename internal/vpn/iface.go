@@ -9,13 +9,12 @@ import (
 	"sync"
 	"time"
 
-	"edgeagent/internal/clock"
 	"edgeagent/internal/config"
 	"edgeagent/internal/status"
 )
 
 // InterfaceOptions is what a link is made of that something else dials. All
-// fields are required but Alive, Meter, Rescue and Clock.
+// fields are required but Alive, Meter and Rescue.
 type InterfaceOptions struct {
 	Link     config.Link
 	Probe    config.Probe
@@ -29,9 +28,7 @@ type InterfaceOptions struct {
 	Meter *Meter
 	// Rescue takes the rungs of the ladder; nil: nothing here dials the link.
 	Rescue Rescue
-	// Clock holds the reboot back while it is wrong: its budget is in wall time.
-	Clock *clock.Gate
-	Log   *slog.Logger
+	Log    *slog.Logger
 }
 
 // Interface is the stage "link" over a device that something else brings up:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"edgeagent/internal/status"
@@ -112,7 +111,7 @@ func (w *warden) judge(now time.Time, e examined) {
 	w.rescue.busy = false
 	if e.modem {
 		w.rescue.refused, w.rescue.facts = e.refused, e.facts
-		w.rescue.ladder.only = w.permitted(now, e.rungs)
+		w.rescue.ladder.only = e.rungs
 		w.shown.stale = true
 	}
 	if e.path != nil && e.path == w.path {
@@ -131,15 +130,6 @@ func (w *warden) judge(now time.Time, e examined) {
 		w.rescue.rest = time.Time{}
 		w.do(r)
 	}
-}
-
-// permitted leaves the reboot out while the clock is wrong: how many there were
-// is counted in wall time.
-func (w *warden) permitted(now time.Time, names []string) []string {
-	if c := w.i.opts.Clock; c != nil && c.Check(now) != nil {
-		return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == RungReboot })
-	}
-	return names
 }
 
 // explain makes the cause of what is known now: a refusal explains everything

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"edgeagent/internal/clock"
 	"edgeagent/internal/config"
 	"edgeagent/internal/status"
 )
@@ -39,13 +37,12 @@ type leg struct {
 func newLeg(t *testing.T, change ...func(*InterfaceOptions)) *leg {
 	l := &leg{t: t, began: time.Now(), kernel: newFakeKernel()}
 	l.modem = &fakeModem{l: l, rungs: []string{RungActivate, RungReenable, RungReset, RungModemManager, RungUSB, RungReboot}}
-	gate, _ := clock.NewGate(time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), filepath.Join(t.TempDir(), "last-time"))
 	d := config.Default()
 	o := InterfaceOptions{
 		Link: config.Link{Name: "canal", Type: config.LinkInterface, Interface: []string{"ppp0", "wwan0"},
 			Routes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}},
 		Probe: d.Probe, Recovery: d.Recovery, Servers: []netip.Addr{netip.MustParseAddr("10.0.6.53")},
-		ProbePath: l.probe, Alive: l.lastAlive, Rescue: l.modem, Clock: gate, Log: discard,
+		ProbePath: l.probe, Alive: l.lastAlive, Rescue: l.modem, Log: discard,
 	}
 	for _, c := range change {
 		c(&o)

@@ -118,7 +118,7 @@ func (l *Links) carrier(c config.Link, m *member) (carrier, error) {
 	if c.Type == config.LinkInterface {
 		o := InterfaceOptions{
 			Link: c, Probe: l.o.Probe, Recovery: l.o.Recovery, Servers: l.o.Servers, ProbePath: l.o.ProbePath,
-			Alive: alive, Meter: l.o.Meter, Clock: l.o.Clock, Log: l.o.Log,
+			Alive: alive, Meter: l.o.Meter, Log: l.o.Log,
 		}
 		if l.o.Rescue != nil {
 			o.Rescue = l.o.Rescue(c)
