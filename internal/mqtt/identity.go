@@ -37,6 +37,7 @@ func (s *Session) identify(now time.Time) (*identity, *fault) {
 	if err != nil {
 		return nil, fileFault(fmt.Errorf("reading %s and %s: %w", s.o.MQTT.Cert, s.o.MQTT.Key, err))
 	}
+	s.expires = cert.Leaf.NotAfter
 	if err := s.o.Clock.CheckCert(cert.Leaf, now); err != nil {
 		return nil, clockFault(err)
 	}

@@ -60,6 +60,7 @@ type Session struct {
 	turn     int            // which address is next
 	address  netip.AddrPort // the last that was tried
 	connects int            // accepted since the daemon started
+	expires  time.Time      // this device's certificate; zero: not read yet
 	logged   string         // the fault that the log shows last
 	keep     keep
 	muting   muting
@@ -159,6 +160,9 @@ func (s *Session) facts() status.Facts {
 	}
 	if s.address.IsValid() {
 		f["address"] = s.address.String()
+	}
+	if !s.expires.IsZero() {
+		f["cert_expires"] = s.expires.UTC().Format(time.RFC3339)
 	}
 	return f
 }

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ func TestConnectedIsOKAfterSubackAndRoundTrip(t *testing.T) {
 		if u.Facts[key] != want {
 			t.Errorf("fact %s is %v, want %v", key, u.Facts[key], want)
 		}
+	}
+	if at, err := time.Parse(time.RFC3339, fmt.Sprint(u.Facts["cert_expires"])); err != nil || at.Before(time.Now()) {
+		t.Errorf("fact cert_expires is %v", u.Facts["cert_expires"])
 	}
 	if since, _ := u.Facts["since"].(time.Time); since.IsZero() {
 		t.Errorf("fact since is %v", u.Facts["since"])

@@ -46,6 +46,9 @@ func (m *Manager) receive(payload []byte) (notification, *fault) {
 // while somebody may still wait for the tunnel.
 func (m *Manager) refuse(f *fault) {
 	m.quiet.warn(f.kind, "tunnel notification refused", "reason", f.detail)
+	m.mu.Lock()
+	m.counts.refused++
+	m.mu.Unlock()
 	m.blame(f)
 }
 

@@ -116,6 +116,7 @@ func (m *Manager) observe(s *session, e event) {
 	var replaced []*session
 	if first {
 		m.trouble = nil
+		m.counts.opened++
 		replaced = m.predecessors(s)
 	}
 	m.mu.Unlock()
@@ -161,12 +162,16 @@ func (m *Manager) finish(s *session, e ending, lived time.Duration) {
 	if s.everLive {
 		m.last = newLast(s.shown, time.Now(), e.why)
 	}
+	failed := e.fault != nil && !rotated
+	if failed {
+		m.counts.failed++
+	}
 	t := s.shown
 	m.mu.Unlock()
 
 	m.o.Log.Info("tunnel ended", "id", t.ID, "services", t.Services, "reason", e.why,
 		"lasted", lived.Round(time.Second), "bytes_in", t.BytesIn, "bytes_out", t.BytesOut)
-	if e.fault != nil && !rotated {
+	if failed {
 		m.blame(e.fault)
 	}
 	m.touch()

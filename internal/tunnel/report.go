@@ -44,7 +44,17 @@ func (m *Manager) facts() status.Facts {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return status.Facts{"open": open, "last": m.last}
+	return status.Facts{
+		"open": open, "last": m.last,
+		"opened": m.counts.opened, "failed": m.counts.failed, "refused": m.counts.refused,
+	}
+}
+
+// counts are since the daemon started.
+type counts struct {
+	opened  int // tunnels that got through to their source
+	failed  int // tunnels that a fault ended, or kept from opening
+	refused int // notifications that were not acted upon
 }
 
 // view is what the stage says of itself now.

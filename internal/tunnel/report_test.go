@@ -35,12 +35,12 @@ func TestStatusOfATunnelsLife(t *testing.T) {
 				t.Errorf("%s: facts\n got %s\nwant %s", step, got, facts)
 			}
 		}
-		check("at first", status.OK, status.ReasonIdle, true, "idle", `{"last":null,"open":[]}`)
+		check("at first", status.OK, status.ReasonIdle, true, "idle", `{"failed":0,"last":null,"open":[],"opened":0,"refused":0}`)
 
 		p := r.open("S1", "SSH")
 		since := r.List()[0].Since.Format(time.RFC3339)
 		one := func(in, out string) string {
-			return `{"last":null,"open":[{"id":"ID","services":["SSH"],"since":"` + since + `","bytes_in":` + in + `,"bytes_out":` + out + `}]}`
+			return `{"failed":0,"last":null,"open":[{"id":"ID","services":["SSH"],"since":"` + since + `","bytes_in":` + in + `,"bytes_out":` + out + `}],"opened":1,"refused":0}`
 		}
 		time.Sleep(3 * time.Minute)
 		p.emit(event{Event: eventBytes, In: 1_200_000, Out: 300_000})
@@ -60,7 +60,7 @@ func TestStatusOfATunnelsLife(t *testing.T) {
 		if u.State != status.OK || u.Reason != status.ReasonIdle || u.Detail != want {
 			t.Errorf("afterwards: %+v, want %q", u, want)
 		}
-		if got := asJSON(t, u); !strings.Contains(got, `"bytes_in":1200000,"bytes_out":300000,"reason":"closed by the source"},"open":[]}`) {
+		if got := asJSON(t, u); !strings.Contains(got, `"bytes_in":1200000,"bytes_out":300000,"reason":"closed by the source"},"open":[],"opened":1,"refused":0}`) {
 			t.Errorf("afterwards: facts %s", got)
 		}
 	})
@@ -74,6 +74,9 @@ func TestStatusOfARefusal(t *testing.T) {
 		u := r.now()
 		if u.State != status.Degraded || u.Reason != status.ReasonRefused || !u.Idle || !strings.Contains(u.Detail, `service "TELNET" is not in tunnel.services (DB, SSH, VNC, WEB)`) {
 			t.Errorf("refused: %+v", u)
+		}
+		if got := u.Facts["refused"]; got != 1 {
+			t.Errorf("%v notifications refused, want 1", got)
 		}
 		time.Sleep(faultShown + refreshEvery)
 		u = r.now()

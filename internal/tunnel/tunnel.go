@@ -67,6 +67,7 @@ type Manager struct {
 	seen     tokenMemory
 	last     *Last
 	trouble  *trouble
+	counts   counts
 	ran      bool           // Run was called
 	leaving  bool           // sessions are left to the agent that takes over
 	unopened []notification // came while leaving

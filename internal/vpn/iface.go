@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"edgeagent/internal/config"
@@ -46,6 +47,7 @@ type Interface struct {
 	nudges   chan struct{} // the duty has changed
 	news     chan struct{} // what the Rescue says may have changed
 	rescuing sync.Mutex    // Rescue does one thing at a time
+	climbed  atomic.Int64  // rungs taken
 
 	mu   sync.Mutex
 	path *Path         // nil while not usable
@@ -179,6 +181,9 @@ func (i *Interface) Pace() time.Duration {
 	p := pulse{probe: i.opts.Probe, metered: i.opts.Link.Metered}
 	return p.interval()
 }
+
+// rungs implements carrier.
+func (i *Interface) rungs() int64 { return i.climbed.Load() }
 
 // serve tells the link what it is for now.
 func (i *Interface) serve(d duty) {

@@ -302,6 +302,9 @@ func TestRungThatFailsIsNamedAndPassed(t *testing.T) {
 		time.Sleep(inspectEvery + 90*time.Second)
 		next := time.Now().Add(30*time.Second - inspectEvery)
 		l.expect(status.Down, status.ReasonRecovering, "activate the connection failed: no such connection; activate the connection at ")
+		if got := l.link.rungs(); got != 1 {
+			t.Errorf("%d rungs taken, want that one", got)
+		}
 		if f := l.last().Facts; f["recovery"] != RungActivate || f["recovery_next"] != RungActivate {
 			t.Errorf("facts %v, next expected about %v", f, next)
 		}

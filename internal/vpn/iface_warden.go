@@ -63,7 +63,7 @@ func newWarden(ctx context.Context, i *Interface, report status.Report) *warden 
 		routing: newRouting(),
 		pulse:   pulse{probe: i.opts.Probe, metered: i.opts.Link.Metered},
 		giveUp:  func() {},
-		rescue:  rescue{ladder: ladder{rungs: rungs, only: []string{}}, urgent: i.opts.Rescue != nil},
+		rescue:  rescue{ladder: ladder{rungs: rungs, only: []string{}, count: &i.climbed}, urgent: i.opts.Rescue != nil},
 		timers:  timers{},
 		duty:    i.current(),
 		probed:  make(chan probed), examined: make(chan examined), done: make(chan doneRung),

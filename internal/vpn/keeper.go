@@ -138,7 +138,7 @@ func newKeeper(ctx context.Context, o *OpenVPN, report status.Report) *keeper {
 		servers:  servers{lookup: o.opts.Lookup, known: map[string][]netip.Addr{}, tried: map[netip.Addr]int{}},
 		routing:  newRouting(),
 		health:   health{probe: o.opts.Probe, metered: o.opts.Link.Metered},
-		ladder:   ladder{rungs: rungs},
+		ladder:   ladder{rungs: rungs, count: &o.climbed},
 		soft:     ladder{rungs: rungs[:min(1, len(rungs))]},
 		timers:   timers{},
 		giveUp:   func() {},

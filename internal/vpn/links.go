@@ -67,6 +67,7 @@ type Links struct {
 	lost    time.Time // when front was lost
 	wake    time.Time // when to decide again; zero: at the next event
 	leaving bool
+	moves   int // the path went from one link to another
 }
 
 // carrier is one link: an OpenVPN or an Interface.
@@ -78,6 +79,7 @@ type carrier interface {
 	Pace() time.Duration
 	Leave()
 	serve(d duty)
+	rungs() int64 // of the ladder that were taken, ever
 }
 
 // NewLinks returns the links. It touches neither files nor network.

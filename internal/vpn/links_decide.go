@@ -110,6 +110,7 @@ func (l *Links) change(now time.Time, next *member) {
 	args := []any{"to", next.link.Name}
 	if before != nil {
 		args = append(args, "from", before.link.Name, "why", before.update.Detail)
+		l.moves++
 	}
 	l.o.Log.Info("the path goes by another link", args...)
 	if l.open.Load() != nil {

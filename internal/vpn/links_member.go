@@ -24,6 +24,8 @@ type member struct {
 	chosen time.Time // when it became the one that carries
 	back   bool      // by failing back
 	hold   time.Duration
+	well   bool // it was usable before
+	backs  int  // how often it has become usable again
 
 	awake  bool               // it is to run
 	wanted chan struct{}      // awake has changed
@@ -137,6 +139,10 @@ func (l *Links) note(now time.Time, m *member, u status.Update) {
 	switch up := u.State.Usable(); {
 	case up && m.usable.IsZero():
 		m.usable = now
+		if m.well {
+			m.backs++
+		}
+		m.well = true
 	case !up && !m.usable.IsZero():
 		m.usable = time.Time{}
 		if l.front == m {

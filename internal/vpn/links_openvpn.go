@@ -8,6 +8,9 @@ func (o *OpenVPN) serve(d duty) {
 	o.hasty = d.hasty
 }
 
+// rungs implements carrier.
+func (o *OpenVPN) rungs() int64 { return o.climbed.Load() }
+
 // isHasty reports whether another link is ready to take over.
 func (o *OpenVPN) isHasty() bool {
 	o.mu.Lock()

@@ -22,6 +22,10 @@ type LinkState struct {
 	// AgentBytesDay is what the agent itself sent and received through the
 	// device in the last 24 hours, in bytes; tunnels and others are not in it.
 	AgentBytesDay int64 `json:"agent_bytes_day"`
+	// Rungs is how many steps of recovery were taken since the daemon started,
+	// Recoveries how often the link was lost and is well again.
+	Rungs      int64 `json:"rungs"`
+	Recoveries int   `json:"recoveries"`
 }
 
 // List returns all links in the order of the configuration.
@@ -36,7 +40,7 @@ func (l *Links) list() []LinkState {
 	for _, m := range l.members {
 		s := LinkState{
 			Name: m.link.Name, Type: m.link.Type, State: m.update.State, Reason: m.update.Reason, Detail: m.update.Detail,
-			Active: m == l.front,
+			Active: m == l.front, Rungs: m.run.rungs(), Recoveries: m.backs,
 		}
 		if s.State == "" {
 			s.State, s.Reason = status.Starting, status.ReasonConnecting
@@ -149,6 +153,6 @@ func (l *Links) factsOf(m *member) status.Facts {
 	if f == nil {
 		f = status.Facts{"link": m.link.Name, "type": m.link.Type}
 	}
-	f["links"] = l.list()
+	f["links"], f["failovers"] = l.list(), l.moves
 	return f
 }

@@ -119,6 +119,7 @@ func TestFailbackHolds(t *testing.T) {
 		time.Sleep(time.Minute)
 		p.vpn.blackhole(true)
 		p.until("ppp0", time.Minute)
+		time.Sleep(2 * time.Minute) // for a rung
 		p.vpn.blackhole(false)
 		for p.links.List()[0].State != status.OK {
 			time.Sleep(time.Second)
@@ -130,6 +131,12 @@ func TestFailbackHolds(t *testing.T) {
 			t.Errorf("back after %v", took)
 		}
 		p.over("tun0")
+		if got := p.reports[len(p.reports)-1].update.Facts["failovers"]; got != 2 {
+			t.Errorf("%v failovers, want there and back", got)
+		}
+		if got := p.links.List()[0]; got.Recoveries != 1 || got.Rungs < 1 {
+			t.Errorf("recovered %d times with %d rungs", got.Recoveries, got.Rungs)
+		}
 		want := []string{"degraded failover canal", "down failover vpn", "ok connected vpn"}
 		if got := p.trail(); !slices.Equal(got, want) {
 			t.Errorf("\n got %q\nwant %q", got, want)

@@ -65,6 +65,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"edgeagent/internal/clock"
@@ -115,6 +116,7 @@ type OpenVPN struct {
 	engine   engine
 	kernel   kernel
 	requests chan request
+	climbed  atomic.Int64 // rungs taken
 
 	mu   sync.Mutex
 	path *Path         // nil while not usable

@@ -2,6 +2,7 @@ package vpn
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"edgeagent/internal/config"
@@ -58,6 +59,8 @@ type ladder struct {
 	steps []stair
 	// taken is by rung's name: when it was, in the last 24 hours of all climbs.
 	taken map[string][]time.Time
+	// count is of all rungs ever taken, whatever came of them; may be nil.
+	count *atomic.Int64
 	last  *rung     // taken last in this climb
 	at    time.Time // when that was
 }
@@ -137,6 +140,9 @@ func (l *ladder) take(now time.Time) (rung, bool) {
 	recent := slices.DeleteFunc(l.taken[r.name], func(t time.Time) bool { return now.Sub(t) >= ration })
 	l.taken[r.name] = append(recent, now)
 	l.last, l.at = &r, now
+	if l.count != nil {
+		l.count.Add(1)
+	}
 	return r, true
 }
 
