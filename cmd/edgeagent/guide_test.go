@@ -46,7 +46,8 @@ func unfilledScreen(t *testing.T, text, age string) string {
 	board.Set("config", u)
 	s := board.Snapshot()
 	s.Now = s.Since.Add(time.Second)
-	return strings.Replace(status.Text(s, status.TextOptions{}), "for 1 s", "for "+age, 1)
+	screen, _, _ := strings.Cut(status.Text(s, status.TextOptions{}), "More: ") // it comes after the commands
+	return strings.Replace(screen, "for 1 s", "for "+age, 1)
 }
 
 // The screens of the installation guide are those of the program.

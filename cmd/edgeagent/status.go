@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"edgeagent/internal/config"
 	"edgeagent/internal/control"
@@ -29,6 +26,7 @@ func newStatusCommand() *cobra.Command {
 			ask := func(ctx context.Context) (status.Snapshot, error) { return askStatus(ctx, o.client()) }
 			out := newScreen(cmd.OutOrStdout(), o.json)
 			if watching {
+				out.hour = &hour{ask: o.client().History}
 				return watch(cmd.Context(), ask, out)
 			}
 			s, err := ask(cmd.Context())
@@ -95,47 +93,4 @@ func verdict(s status.Snapshot) error {
 		return &exitError{status: exitNotOK}
 	}
 	return nil
-}
-
-// screen shows snapshots on a terminal or in a file.
-type screen struct {
-	w        io.Writer
-	json     bool
-	terminal bool
-	options  status.TextOptions
-}
-
-// newScreen finds out what w can show.
-func newScreen(w io.Writer, json bool) *screen {
-	s := &screen{w: w, json: json}
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return s
-	}
-	s.terminal = true
-	// https://no-color.org: set to anything but "" means no.
-	s.options.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-		s.options.Width = width
-	}
-	return s
-}
-
-// show prints s once.
-func (o *screen) show(s status.Snapshot) error {
-	if o.json {
-		return printJSON(o.w, s)
-	}
-	_, err := fmt.Fprint(o.w, o.text(s))
-	return err
-}
-
-// text is what people read. Of a daemon that is not there it also says what was
-// found in its place.
-func (o *screen) text(s status.Snapshot) string {
-	text := status.Text(s, o.options)
-	if s.FixFirst != nil && s.FixFirst.Stage == stageDaemon {
-		text += "Found: " + s.FixFirst.Detail + "\n"
-	}
-	return text
 }

@@ -39,7 +39,7 @@ func watch(ctx context.Context, ask func(context.Context) (status.Snapshot, erro
 			return err
 		}
 		last = s
-		if shown, err = out.update(s, shown); err != nil {
+		if shown, err = out.update(ctx, s, shown); err != nil {
 			return err
 		}
 		select {
@@ -51,9 +51,9 @@ func watch(ctx context.Context, ask func(context.Context) (status.Snapshot, erro
 }
 
 // update shows s if that tells more than what was shown, which it returns.
-func (o *screen) update(s status.Snapshot, shown string) (string, error) {
+func (o *screen) update(ctx context.Context, s status.Snapshot, shown string) (string, error) {
 	if o.terminal && !o.json {
-		return o.redraw(s, shown)
+		return o.redraw(ctx, s, shown)
 	}
 	essence, err := changes(s)
 	if err != nil || essence == shown {
@@ -71,8 +71,12 @@ func (o *screen) update(s status.Snapshot, shown string) (string, error) {
 }
 
 // redraw draws s over what is on the terminal.
-func (o *screen) redraw(s status.Snapshot, shown string) (string, error) {
-	text := o.text(s)
+func (o *screen) redraw(ctx context.Context, s status.Snapshot, shown string) (string, error) {
+	text, more := o.text(s), ""
+	if o.hour != nil {
+		more = o.hour.lines(ctx, o.options, o.plain)
+	}
+	text = o.fit(text, more)
 	frame := cursorHome + strings.ReplaceAll(text, "\n", clearToEOL+"\n") + clearBelow
 	if shown == "" {
 		frame = clearScreen + frame
@@ -85,11 +89,16 @@ func (o *screen) redraw(s status.Snapshot, shown string) (string, error) {
 // but the times and the figures.
 func changes(s status.Snapshot) (string, error) {
 	s.Now, s.Since, s.Started = time.Time{}, time.Time{}, time.Time{}
+	var warnings []status.Warning
 	stages := make([]status.Condition, len(s.Stages))
 	for i, c := range s.Stages {
 		stages[i] = status.Condition{Stage: c.Stage, State: c.State, Reason: c.Reason, Losses: c.Losses, Notes: c.Notes}
 	}
 	s.Stages = stages
+	for _, w := range s.Warnings {
+		warnings = append(warnings, status.Warning{ID: w.ID})
+	}
+	s.Warnings = warnings
 	if f := s.FixFirst; f != nil {
 		s.FixFirst = &status.Finding{Stage: f.Stage, Reason: f.Reason}
 	}

@@ -12,13 +12,14 @@ type Board struct {
 	device, version string
 	started         time.Time
 
-	mu      sync.Mutex
-	order   []string
-	stages  map[string]*Condition
-	state   State     // of the whole
-	since   time.Time // of the state of the whole
-	warning string
-	changed chan struct{}
+	mu       sync.Mutex
+	order    []string
+	stages   map[string]*Condition
+	state    State     // of the whole
+	since    time.Time // of the state of the whole
+	warning  string    // of what was refused
+	warnings []Warning
+	changed  chan struct{}
 }
 
 // NewBoard returns a Board on which the first stage is starting and the others
@@ -63,8 +64,7 @@ func (b *Board) Set(stage string, u Update) {
 		return
 	}
 	b.updateWhole()
-	close(b.changed)
-	b.changed = make(chan struct{})
+	b.announce()
 }
 
 // Warn publishes what is wrong with the daemon itself rather than with a stage: a
@@ -76,6 +76,11 @@ func (b *Board) Warn(text string) {
 		return
 	}
 	b.warning = text
+	b.announce()
+}
+
+// announce wakes whoever waits for a change. Called with b.mu held.
+func (b *Board) announce() {
 	close(b.changed)
 	b.changed = make(chan struct{})
 }

@@ -16,7 +16,8 @@ type Snapshot struct {
 	Started  time.Time   `json:"started"` // when the daemon started
 	Now      time.Time   `json:"now"`     // when the snapshot was taken
 	FixFirst *Finding    `json:"fix_first"`
-	Warning  string      `json:"warning,omitempty"` // of the daemon itself: what it has refused
+	Warning  string      `json:"warning,omitempty"` // of the daemon itself: what it has refused; also in Warnings
+	Warnings []Warning   `json:"warnings,omitempty"`
 	Stages   []Condition `json:"stages"`
 }
 
@@ -37,7 +38,7 @@ func (b *Board) Snapshot() Snapshot {
 	defer b.mu.Unlock()
 	s := Snapshot{
 		Schema: Schema, Version: b.version, Device: b.device,
-		State: b.state, Since: b.since, Started: b.started, Now: time.Now(), Warning: b.warning,
+		State: b.state, Since: b.since, Started: b.started, Now: time.Now(), Warning: b.warning, Warnings: b.warningList(),
 	}
 	for _, name := range b.order {
 		c := b.stages[name].clone()

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// TextOptions says what the reader's screen can do.
+// TextOptions says what the reader's screen can do, and what the reader reads.
 type TextOptions struct {
-	Color bool // ANSI colours for the state words
-	Width int  // columns; 0 is 80
+	Color    bool // ANSI colours for the state words
+	Width    int  // columns; 0 is 80
+	Language Language
 }
 
 // Columns of the screen: two spaces, the stage, its state, its detail.
@@ -21,108 +22,114 @@ const (
 	detailColumn = 18
 )
 
-// Text renders s for people: a verdict, the chain top-down, the next action.
-// ASCII only, so that a serial console shows it too.
-func Text(s Snapshot, o TextOptions) string {
+func (o TextOptions) width() int {
 	if o.Width == 0 {
-		o.Width = defaultWidth
+		return defaultWidth
 	}
-	o.Width = max(o.Width, minWidth)
+	return max(o.Width, minWidth)
+}
+
+// Text renders s for people: a verdict, the chain top-down, what will bite, the
+// next action and where the reason is explained. In English ASCII only, so that
+// a serial console shows it too.
+func Text(s Snapshot, o TextOptions) string {
+	o.Width = o.width()
+	c := o.Language.catalogue()
 	var b strings.Builder
-	b.WriteString(verdict(s, o))
-	for _, c := range s.Stages {
-		b.WriteString(line(c, s.Now, o))
-		for _, note := range c.Notes {
+	b.WriteString(c.verdict(s, o))
+	for _, stage := range s.Stages {
+		b.WriteString(c.line(stage, s.Now, o))
+		for _, note := range stage.Notes {
 			b.WriteString(Wrap(strings.Repeat(" ", detailColumn), detailColumn+2, note, o.Width))
 		}
 	}
-	if s.Warning != "" {
-		b.WriteString(Wrap("Note: ", 6, s.Warning, o.Width))
+	for _, w := range s.worth() {
+		b.WriteString(c.labelled(c.words.Note, c.warning(w), o))
 	}
-	if f := s.FixFirst; f != nil && f.Hint != "" {
-		b.WriteString(Wrap("Next: ", 6, f.Hint, o.Width))
-		for _, command := range f.Commands {
-			b.WriteString("  " + command + "\n") // whole, to be copied
-		}
+	if s.FixFirst != nil {
+		b.WriteString(c.advice(s.FixFirst, o))
 	}
 	return b.String()
 }
 
-// verdict is the first line: the device, its state, and the root cause.
-func verdict(s Snapshot, o TextOptions) string {
-	word := strings.ToUpper(string(s.State))
-	head := s.Device + "  "
-	if f := s.FixFirst; f != nil {
-		if f.Reason == ReasonNotConfigured {
-			word = "NOT CONFIGURED"
-		}
-		text := fmt.Sprintf("%s for %s: %s", word, Age(s.Now.Sub(s.Since)), Title(f.Stage, f.Reason))
-		if s.Since.IsZero() {
-			text = fmt.Sprintf("%s: %s", word, Title(f.Stage, f.Reason))
-		}
-		return paint(Wrap(head, 2, text, o.Width), len(head), word, s.State, o)
+// labelled is text after a label, to which further lines are aligned.
+func (c *catalogue) labelled(label, text string, o TextOptions) string {
+	return Wrap(label, Width(label), text, o.Width)
+}
+
+// warning is one in a line: what, how much, and what to do.
+func (c *catalogue) warning(w Warning) string {
+	t, ok := c.warnings[w.ID]
+	if !ok || w.Text != english.warnings[w.ID].title {
+		t.title = w.Text // of a daemon that is not of this version
 	}
-	about := fmt.Sprintf("edgeagent %s, up %s", s.Version, Age(s.Now.Sub(s.Started)))
-	return paint(justify(head+word, about, o.Width), len(head), word, s.State, o)
+	if !ok || w.Hint != english.warnings[w.ID].hint {
+		t.hint = w.Hint
+	}
+	if w.Detail != "" {
+		t.title += " (" + w.Detail + ")"
+	}
+	return t.title + ": " + t.hint
+}
+
+// advice is what to do about the root cause, and where to read more.
+func (c *catalogue) advice(f *Finding, o TextOptions) string {
+	var b strings.Builder
+	if f.Hint != "" {
+		b.WriteString(c.labelled(c.words.Next, c.hint(f), o))
+	}
+	for _, command := range f.Commands {
+		b.WriteString("  " + command + "\n") // whole, to be copied
+	}
+	b.WriteString(c.words.More + ReasonsFile + "#" + Anchor(f.Stage, f.Reason) + "\n")
+	return b.String()
+}
+
+// Found is the line that tells what was found in place of a daemon.
+func Found(detail string, o TextOptions) string {
+	return o.Language.catalogue().words.Found + detail + "\n"
+}
+
+// verdict is the first line: the device, its state, and the root cause.
+func (c *catalogue) verdict(s Snapshot, o TextOptions) string {
+	word := c.words.whole(s.State)
+	head := s.Device + "  "
+	f := s.FixFirst
+	if f == nil {
+		about := fmt.Sprintf(c.words.About, s.Version, c.age(s.Now.Sub(s.Started)))
+		return paint(justify(head+word, about, o.Width), len(head), word, s.State, o)
+	}
+	if f.Reason == ReasonNotConfigured {
+		word = c.words.NotConfigured
+	}
+	title := c.lookup(f.Stage, f.Reason).title
+	text := fmt.Sprintf(c.words.VerdictFor, word, c.age(s.Now.Sub(s.Since)), title)
+	if s.Since.IsZero() {
+		text = fmt.Sprintf(c.words.Verdict, word, title)
+	}
+	return paint(Wrap(head, 2, text, o.Width), len(head), word, s.State, o)
 }
 
 // line renders one stage: its state, its detail, and at the right margin how
 // long it has been so.
-func line(c Condition, now time.Time, o TextOptions) string {
-	word := stateWord(c.State)
-	head := fmt.Sprintf("%*s%-*s%-*s", stageColumn, "", stateColumn-stageColumn, c.Stage,
-		detailColumn-stateColumn, word)
-	if c.State == Waiting {
-		return paint(Wrap(head, detailColumn, c.Detail, o.Width), stateColumn, word, c.State, o)
+func (c *catalogue) line(d Condition, now time.Time, o TextOptions) string {
+	word := c.words.stage(d.State)
+	lead := pad(strings.Repeat(" ", stageColumn)+d.Stage, stateColumn)
+	head := lead + pad(word, detailColumn-stateColumn)
+	if d.State == Waiting {
+		return paint(Wrap(head, detailColumn, c.detail(d), o.Width), len(lead), word, d.State, o)
 	}
-	age := Age(now.Sub(c.Since))
-	first, rest, _ := strings.Cut(Wrap(head, detailColumn, c.Detail, o.Width-len(age)-2), "\n")
-	return paint(justify(first, age, o.Width), stateColumn, word, c.State, o) + rest
-}
-
-func stateWord(s State) string {
-	switch s {
-	case Waiting:
-		return "wait"
-	case Starting:
-		return "start"
-	case Degraded:
-		return "warn"
-	case Down:
-		return "DOWN"
-	}
-	return string(s)
+	age := c.age(now.Sub(d.Since))
+	first, rest, _ := strings.Cut(Wrap(head, detailColumn, d.Detail, o.Width-Width(age)-2), "\n")
+	return paint(justify(first, age, o.Width), len(lead), word, d.State, o) + rest
 }
 
 // justify puts right at the right margin, two spaces or more after left.
 func justify(left, right string, width int) string {
-	return left + strings.Repeat(" ", max(2, width-len(left)-len(right))) + right + "\n"
+	return left + strings.Repeat(" ", max(2, width-Width(left)-Width(right))) + right + "\n"
 }
 
-// Wrap writes text after head, further lines indented, no line over width
-// unless a single word is.
-func Wrap(head string, indent int, text string, width int) string {
-	var b strings.Builder
-	b.WriteString(head)
-	column, first := len(head), true
-	for word := range strings.FieldsSeq(text) {
-		switch {
-		case first:
-			first = false
-		case column+1+len(word) > width:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			column = indent
-		default:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += len(word)
-	}
-	return strings.TrimRight(b.String(), " ") + "\n"
-}
-
-// paint colours word, which starts at column at: green, yellow or red.
+// paint colours word, which starts at byte at: green, yellow or red.
 func paint(line string, at int, word string, s State, o TextOptions) string {
 	if !o.Color || !strings.HasPrefix(line[at:], word) {
 		return line
@@ -141,15 +148,18 @@ func paint(line string, at int, word string, s State, o TextOptions) string {
 
 // Age renders a duration in the two largest units that matter: "3 d 4 h",
 // "12 min", "8 s".
-func Age(d time.Duration) string {
+func Age(d time.Duration) string { return english.age(d) }
+
+func (c *catalogue) age(d time.Duration) string {
+	w := &c.words
 	d = max(d, 0)
 	switch {
 	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
+		return fmt.Sprintf(w.Seconds, d/time.Second)
 	case d < time.Hour:
-		return fmt.Sprintf("%d min", d/time.Minute)
+		return fmt.Sprintf(w.Minutes, d/time.Minute)
 	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+		return fmt.Sprintf(w.Hours, d/time.Hour, d%time.Hour/time.Minute)
 	}
-	return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+	return fmt.Sprintf(w.Days, d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
 }

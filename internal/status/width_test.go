@@ -1,0 +1,53 @@
+package status
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestWidth(t *testing.T) {
+	for s, want := range map[string]int{"": 0, "abc": 3, "停止": 4, "VPN サーバー": 12, "e\u0301": 1, "▁█": 2, "。「」": 6, "ﾊﾝｶｸ": 4, "한글": 4} {
+		if got := Width(s); got != want {
+			t.Errorf("Width(%q) = %d, want %d", s, got, want)
+		}
+	}
+}
+
+func TestWrapJapanese(t *testing.T) {
+	for _, tc := range []struct {
+		width      int
+		text, want string
+	}{
+		{12, "時計を合わせてください。", "> 時計を合わ\n  せてくださ\n  い。\n"}, // no line begins with 。
+		{10, "経路を確認。次", "> 経路を確\n  認。次\n"},
+		{12, "証明書 (mqtt.cert) を確認", "> 証明書\n  (mqtt.cert)\n  を確認\n"},
+		{11, "現場の「名前」です", "> 現場の\n  「名前」\n  です\n"}, // no line ends with 「
+		{20, "Look at `ip route`.", "> Look at `ip\n  route`.\n"},
+	} {
+		if got := Wrap("> ", 2, tc.text, tc.width); got != tc.want {
+			t.Errorf("%q in %d columns:\n%s", tc.text, tc.width, got)
+		}
+	}
+}
+
+// FuzzWrap: details come from other programs. Nothing of them is lost, and no
+// line is wider than its widest word allows.
+func FuzzWrap(f *testing.F) {
+	f.Add("VPN サーバーが応答しません。", 20)
+	f.Add("a \xff b", 5)
+	f.Fuzz(func(t *testing.T, text string, width int) {
+		width = 10 + max(0, width%100)
+		got := Wrap("", 0, text, width)
+		squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
+		if squeeze(got) != squeeze(text) {
+			t.Fatalf("%q became %q", text, got)
+		}
+		for l := range strings.Lines(got) {
+			l = strings.TrimRight(l, "\n")
+			if first, rest := piece(l + "x"); Width(l) > width && rest != "" && utf8.ValidString(l) && strings.Contains(l, " ") && Width(first) <= width {
+				t.Fatalf("%d columns in %q", Width(l), l)
+			}
+		}
+	})
+}
