@@ -77,9 +77,9 @@ func awaitStub(t *testing.T, m *Machine, after string) {
 	for ctx := within(t, testTimeout); ; {
 		text, _ := m.Run(ctx, "cat", "/etc/resolv.conf")
 		if strings.Count(text.Output, "nameserver") == 1 && strings.Contains(text.Output, "nameserver 127.0.0.153") {
-			// systemd watches again only when the helper has ended; what happens
-			// before, the daemon sees.
-			must(t, m.WaitProperty(ctx, "edgeagent-resolver.service", "ActiveState", "inactive"))
+			// systemd watches again only a moment after the helper has ended; what
+			// happens before, the daemon sees.
+			must(t, m.WaitProperty(ctx, "edgeagent-resolver.path", "SubState", "waiting"))
 			return
 		}
 		if ctx.Err() != nil {
