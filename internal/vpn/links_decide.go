@@ -107,12 +107,10 @@ func (l *Links) later(now, at time.Time) bool {
 // change moves the path: withdrawn and told, then the routes, then the rest.
 func (l *Links) change(now time.Time, next *member) {
 	before := l.front
-	args := []any{"to", next.link.Name}
 	if before != nil {
-		args = append(args, "from", before.link.Name, "why", before.update.Detail)
+		l.o.Log.Info("the path goes by another link", "from", before.link.Name, "to", next.link.Name, "why", before.update.Detail)
 		l.moves++
 	}
-	l.o.Log.Info("the path goes by another link", args...)
 	if l.open.Load() != nil {
 		l.tell(l.moving(before, next))
 	}
