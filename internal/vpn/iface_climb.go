@@ -213,7 +213,7 @@ func (w *warden) restart(now time.Time) error {
 	switch {
 	case w.rescue.doing != nil:
 		return fmt.Errorf("already at it: %s", w.rescue.doing.does)
-	case w.i.opts.Rescue == nil:
+	case w.i.opts.Rescue == nil, w.i.opts.Link.Connection == "" && w.i.opts.Link.Unit == "":
 		// Nothing here dials it: all there is to do is to look and ask again.
 		w.look(now)
 		if w.path != nil {

@@ -39,7 +39,7 @@ func newLeg(t *testing.T, change ...func(*InterfaceOptions)) *leg {
 	l.modem = &fakeModem{l: l, rungs: []string{RungActivate, RungReenable, RungReset, RungModemManager, RungUSB, RungReboot}}
 	d := config.Default()
 	o := InterfaceOptions{
-		Link: config.Link{Name: "canal", Type: config.LinkInterface, Interface: []string{"ppp0", "wwan0"},
+		Link: config.Link{Name: "canal", Type: config.LinkInterface, Interface: []string{"ppp0", "wwan0"}, Connection: "soracom",
 			Routes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}},
 		Probe: d.Probe, Recovery: d.Recovery, Servers: []netip.Addr{netip.MustParseAddr("10.0.6.53")},
 		ProbePath: l.probe, Alive: l.lastAlive, Rescue: l.modem, Log: discard,

@@ -334,28 +334,6 @@ type putOffError struct{ until time.Time }
 func (putOffError) Error() string          { return "the budget of reboots is used up" }
 func (e putOffError) NotBefore() time.Time { return e.until }
 
-func TestRestartOfAnInterface(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLeg(t)
-		if err := l.link.Restart(t.Context()); !errors.Is(err, ErrDown) {
-			t.Errorf("before the run: %v", err)
-		}
-		l.up()
-		l.modem.set(func(m *fakeModem) { m.takes = time.Minute })
-		if err := l.link.Restart(t.Context()); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(time.Second)
-		if err := l.link.Restart(t.Context()); err == nil {
-			t.Error("it was dialled twice at once")
-		}
-		time.Sleep(time.Minute)
-		if got := l.modem.log(); len(got) != 1 || got[0].what != RungActivate {
-			t.Errorf("done: %v", got)
-		}
-	})
-}
-
 func TestInterfaceLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLeg(t)
