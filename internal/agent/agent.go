@@ -57,6 +57,9 @@ func Run(ctx context.Context, o Options) (*Handover, error) {
 	o.Log.Info("edgeagent started", "version", o.Version, "device", o.Config.Device.Thing, "config", o.ConfigFile)
 	o.Adopt.endOthers(o.Config.Links)
 	p.tunnel.Adopt(o.Adopt.tunnels())
+	if o.Adopt != nil && o.Adopt.History != nil {
+		p.recorder.Restore(*o.Adopt.History)
+	}
 	stopServices := p.serve(ctx, o, listener)
 	p.runChain(ctx)
 	left := p.settle(ctx, o, listener)
@@ -80,6 +83,9 @@ func (p *parts) serve(ctx context.Context, o Options, listener *control.Listener
 	services.Go(func() { p.watchDoubt(serviceCtx) })
 	services.Go(func() { p.watchHeirs(serviceCtx) })
 	services.Go(func() { p.recorder.Run(serviceCtx) })
+	for _, page := range p.pages(o) {
+		services.Go(func() { page.Run(serviceCtx) })
+	}
 	services.Go(func() { p.watchWarnings(serviceCtx, o.Warnings) })
 	n := newNotifier(p.board, o.Log)
 	n.leaving = leaving

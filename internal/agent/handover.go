@@ -10,6 +10,7 @@ import (
 	"edgeagent/internal/config"
 	"edgeagent/internal/control"
 	"edgeagent/internal/handover"
+	"edgeagent/internal/history"
 	"edgeagent/internal/status"
 	"edgeagent/internal/tunnel"
 	"edgeagent/internal/vpn"
@@ -30,6 +31,7 @@ type Handover struct {
 	Control *control.Handover `json:"control"`
 	Links   []*vpn.Handover   `json:"links"` // of type openvpn, those that are connected
 	Tunnels *tunnel.Handover  `json:"tunnels"`
+	History *history.History  `json:"history,omitempty"` // bounded by its Recorder, 300 kB at most
 	// Stub are descriptors of the DNS stub's sockets, for another image.
 	Stub []StubSocket `json:"stub"`
 }
@@ -144,6 +146,8 @@ func (p *parts) settle(ctx context.Context, o Options, l *control.Listener) *Han
 	if !replaced(ctx) {
 		return nil
 	}
+	past := p.recorder.History()
+	h.History = &past
 	var err error
 	if h.Control, err = l.HandOver(); err != nil {
 		o.Log.Warn("the control API will pause", "err", err)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"edgeagent/internal/history"
+	"edgeagent/internal/metrics"
 	"edgeagent/internal/status"
 )
 
@@ -103,12 +104,12 @@ func (c *Client) History(ctx context.Context) (history.History, error) {
 	return get[history.History](ctx, c, pathHistory)
 }
 
-// Metrics returns the agent's figures as OpenMetrics text. Every user may ask
-// for them.
+// Metrics returns the agent's figures in Prometheus' text format. Every user may
+// ask for them.
 func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, tellTimeout, errSilent)
 	defer cancel()
-	return c.ask(ctx, http.MethodGet, pathMetrics, nil)
+	return c.ask(ctx, http.MethodGet, pathMetrics, nil, string(metrics.Text))
 }
 
 // Links returns all links in the order of the configuration.
@@ -141,7 +142,7 @@ func get[T any](ctx context.Context, c *Client, path string) (T, error) {
 
 // do sends one request and decodes its answer into result, if that is not nil.
 func (c *Client) do(ctx context.Context, method, path string, body, result any) error {
-	answer, err := c.ask(ctx, method, path, body)
+	answer, err := c.ask(ctx, method, path, body, "application/json")
 	if err != nil || result == nil {
 		return err
 	}
@@ -151,8 +152,8 @@ func (c *Client) do(ctx context.Context, method, path string, body, result any) 
 	return nil
 }
 
-// ask sends one request and returns its answer as it came.
-func (c *Client) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
+// ask sends one request and returns its answer as it came, in the form accepted.
+func (c *Client) ask(ctx context.Context, method, path string, body any, accept string) ([]byte, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("asking the daemon: %w", err)
@@ -161,6 +162,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body any) ([]byte
 	if err != nil {
 		return nil, fmt.Errorf("asking the daemon: %w", err)
 	}
+	request.Header.Set("Accept", accept)
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, c.unreachable(ctx, err)

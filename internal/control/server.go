@@ -211,12 +211,13 @@ func (s *Server) status(*http.Request) (any, error) { return s.backend.Snapshot(
 
 func (s *Server) history(*http.Request) (any, error) { return s.backend.History(), nil }
 
-func (s *Server) metrics(*http.Request) (any, error) {
+func (s *Server) metrics(r *http.Request) (any, error) {
 	var b bytes.Buffer
-	if err := metrics.Write(&b, s.backend.Snapshot()); err != nil {
+	format := metrics.Accepted(r.Header.Get("Accept"))
+	if err := metrics.Write(&b, s.backend.Snapshot(), format); err != nil {
 		return nil, err
 	}
-	return page{metrics.ContentType, b.Bytes()}, nil
+	return page{string(format), b.Bytes()}, nil
 }
 
 func (s *Server) links(*http.Request) (any, error) { return s.backend.Links(), nil }

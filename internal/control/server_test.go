@@ -32,7 +32,7 @@ func TestClientAndServer(t *testing.T) {
 		t.Errorf("history: %v, -want +got:\n%s", err, diff)
 	}
 	text, err := c.Metrics(ctx)
-	if !strings.HasPrefix(string(text), "# TYPE edgeagent_") || !strings.HasSuffix(string(text), "\n# EOF\n") || err != nil {
+	if !strings.HasPrefix(string(text), "# TYPE edgeagent_") || strings.Contains(string(text), "EOF") || err != nil {
 		t.Errorf("metrics: %v, %q", err, text)
 	}
 	links, err := c.Links(ctx)
@@ -195,11 +195,15 @@ func TestStatusJSON(t *testing.T) {
 // Scrapers go by the content type.
 func TestMetricsAreText(t *testing.T) {
 	code, header, body := exchange(t, serve(t, &fakeBackend{}, onlyReaders), "GET /v1/metrics HTTP/1.0\r\n\r\n")
-	if code != http.StatusOK || header.Get("Content-Type") != metrics.ContentType {
+	if code != http.StatusOK || header.Get("Content-Type") != string(metrics.OpenMetrics) {
 		t.Errorf("answered %d, %s", code, header.Get("Content-Type"))
 	}
 	if want := "\nedgeagent_stage_state{stage=\"link\",state=\"ok\"} 1\n"; !strings.Contains(string(body), want) {
 		t.Errorf("no %q in\n%s", want, body)
+	}
+	_, header, _ = exchange(t, serve(t, &fakeBackend{}, onlyReaders), "GET /v1/metrics HTTP/1.0\r\nAccept: text/plain\r\n\r\n")
+	if header.Get("Content-Type") != string(metrics.Text) {
+		t.Errorf("plain text was asked for, %s is the answer", header.Get("Content-Type"))
 	}
 }
 

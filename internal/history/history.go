@@ -1,6 +1,6 @@
 // Package history remembers the last hour of the agent: how each stage was, and
-// a few figures a minute. It is kept in memory and bounded, whatever flaps; a
-// restart of the daemon begins it anew.
+// a few figures a minute. It is kept in memory and bounded, whatever flaps: it
+// survives a reload and an upgrade in place, and begins anew with a new process.
 package history
 
 import (
@@ -62,6 +62,8 @@ type Recorder struct {
 	order  []string
 	spans  map[string][]Span
 	series []*series
+
+	restored bool
 }
 
 // NewRecorder returns a Recorder that does nothing until Run.
@@ -69,11 +71,35 @@ func NewRecorder(board *status.Board) *Recorder {
 	return &Recorder{board: board, spans: map[string][]Span{}, series: figures()}
 }
 
+// Restore takes over what a Recorder before this one remembered. To be called
+// before Run; of what is there already nothing is kept.
+func (r *Recorder) Restore(h History) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	for _, s := range h.Stages {
+		// A span of the future is from before the clock was set back.
+		spans := slices.DeleteFunc(slices.Clone(s.Spans), func(p Span) bool { return p.From.After(now) })
+		r.spans[s.Name] = trim(spans, now)
+	}
+	for _, one := range r.series {
+		i := slices.IndexFunc(h.Series, func(s Series) bool { return s.Name == one.name })
+		if i < 0 || h.StepS != int(Step/time.Second) {
+			continue
+		}
+		one.values = slices.Clone(h.Series[i].Values)
+		one.values = one.values[max(0, len(one.values)-values):]
+		r.restored = true
+	}
+}
+
 // Run follows the Board until ctx ends.
 func (r *Recorder) Run(ctx context.Context) {
 	tick := time.NewTicker(Step)
 	defer tick.Stop()
-	r.sample(r.board.Snapshot())
+	if !r.restored { // else the last minute has its value
+		r.sample(r.board.Snapshot())
+	}
 	for {
 		changed := r.board.Changed()
 		r.note(r.board.Snapshot())

@@ -2,6 +2,7 @@ package history
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,6 +144,49 @@ func wantValues(t *testing.T, name string, got []*float64, want ...any) {
 		case w != nil && *got[i] != w:
 			t.Errorf("%s, minute %d: %v, want %v", name, i, *got[i], w)
 		}
+	}
+}
+
+// TestRestore: a reload must not cost the hour, and what was measured before the
+// clock was set back, or by another version, must not spoil it.
+func TestRestore(t *testing.T) {
+	var before History
+	follow(t, func(b *status.Board, r *Recorder) {
+		set(b, "link", status.OK, status.Facts{"probe_rtt_ms": 12.5, "bytes_in": 100})
+		time.Sleep(2*Step + time.Second)
+		before = r.History()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(2*Step + 2*time.Second) // bubbles begin at the same time
+		future := Span{From: time.Now().Add(time.Hour), State: status.Down}
+		before.Stages[1].Spans = append(before.Stages[1].Spans, future)
+		b := status.NewBoard("gw", "test", "link", "broker")
+		r := NewRecorder(b)
+		r.Restore(before)
+		go r.Run(t.Context())
+		synctest.Wait()
+		set(b, "link", status.OK, status.Facts{"probe_rtt_ms": 20.0, "bytes_in": 700})
+		time.Sleep(Step)
+		synctest.Wait()
+		h := r.History()
+		var got []status.State
+		for _, s := range h.of("link") {
+			got = append(got, s.State)
+		}
+		if want := []status.State{status.Starting, status.OK, status.Starting, status.OK}; !slices.Equal(got, want) {
+			t.Errorf("link was %v, want %v", got, want)
+		}
+		if n := len(h.of("broker")); n != 1 {
+			t.Errorf("the broker has %d spans, want its waiting alone", n)
+		}
+		wantValues(t, "probe_rtt_ms", h.series("probe_rtt_ms"), nil, 12.5, 12.5, 20.0)
+		wantValues(t, "bytes_in", h.series("bytes_in"), nil, nil, 0.0, nil)
+	})
+	r := NewRecorder(status.NewBoard("gw", "test", "link"))
+	before.StepS = 30
+	r.Restore(before)
+	if got := r.History().series("probe_rtt_ms"); len(got) != 0 {
+		t.Errorf("values of another step were taken: %d", len(got))
 	}
 }
 

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"encoding/json"
 	"reflect"
 	"time"
 
@@ -34,14 +35,22 @@ func families() []family {
 		{"link", info, "", "The link that carries the path.", linkInfo},
 		{"link_received_bytes", counter, "bytes", "Bytes that came in through the link's OpenVPN process.", figure("link", "bytes_in", 1)},
 		{"link_sent_bytes", counter, "bytes", "Bytes that went out through the link's OpenVPN process.", figure("link", "bytes_out", 1)},
-		{"link_agent_day_bytes", gauge, "bytes", "Bytes that the agent itself has spent on the link in 24 hours.", figure("link", "agent_bytes_day", 1)},
+		{"link_active", gauge, "", "1 for the link that carries the path, or is to.", eachLink(func(l link) float64 { return truth(l.Active) })},
+		{"link_agent_day_bytes", gauge, "bytes", "Bytes that the agent itself has spent on a link in 24 hours.", eachLink(
+			func(l link) float64 { return l.AgentBytesDay })},
+		{"link_rungs", counter, "", "Steps of recovery tried for a link.", eachLink(func(l link) float64 { return l.Rungs })},
+		{"link_recoveries", counter, "", "How often a link was lost and came back.", eachLink(func(l link) float64 { return l.Recoveries })},
+		{"link_failovers", counter, "", "How often the path went from one link to another.", figure("link", "failovers", 1)},
 		{"link_probe_seconds", gauge, "seconds", "Round trip of the last probe through the link.", figure("link", "probe_rtt_ms", 1e-3)},
 		{"link_ping_seconds", gauge, "seconds", "Interval of the pings that the VPN server pushed.", figure("link", "ping_s", 1)},
 		{"dns_answer_seconds", gauge, "seconds", "Round trip of the last question to the VPC resolver.", figure("dns", "rtt_ms", 1e-3)},
 		{"broker_connects", counter, "", "MQTT sessions that the broker has accepted.", figure("broker", "connects", 1)},
 		{"broker_round_trip_seconds", gauge, "seconds", "Round trip of the last PINGREQ.", figure("broker", "rtt_ms", 1e-3)},
+		{"notifications_refused", counter, "", "Tunnel notifications that were not acted upon.", figure("tunnel", "refused", 1)},
+		{"tunnels_opened", counter, "", "Tunnels that got through to their source.", figure("tunnel", "opened", 1)},
+		{"tunnels_failed", counter, "", "Tunnels that a fault ended, or kept from opening.", figure("tunnel", "failed", 1)},
 		{"tunnels", gauge, "", "Open tunnels.", tunnels},
-		{"certificate_expiry_seconds", gauge, "seconds", "When the VPN certificate ends, in seconds since 1970.", expiry},
+		{"certificate_expiry_seconds", gauge, "seconds", "When a certificate ends, in seconds since 1970: the VPN client's, or the device's for the broker.", expiry},
 	}
 }
 
@@ -81,6 +90,36 @@ func figure(stage, key string, factor float64) func(status.Snapshot) []sample {
 	}
 }
 
+// link is an entry of the fact "links", as the stage's own type marshals.
+type link struct {
+	Name          string  `json:"name"`
+	Active        bool    `json:"active"`
+	AgentBytesDay float64 `json:"agent_bytes_day"`
+	Rungs         float64 `json:"rungs"`
+	Recoveries    float64 `json:"recoveries"`
+}
+
+// eachLink makes a sample of every link, also of those that do not carry. This
+// package knows the stage by its JSON only.
+func eachLink(read func(link) float64) func(status.Snapshot) []sample {
+	return func(s status.Snapshot) []sample {
+		c, _ := s.Stage("link")
+		text, err := json.Marshal(c.Facts["links"])
+		if err != nil {
+			return nil
+		}
+		var links []link
+		if json.Unmarshal(text, &links) != nil {
+			return nil
+		}
+		var all []sample
+		for _, l := range links {
+			all = append(all, sample{map[string]string{"link": l.Name}, read(l)})
+		}
+		return all
+	}
+}
+
 func linkInfo(s status.Snapshot) []sample {
 	c, _ := s.Stage("link")
 	labels := map[string]string{}
@@ -104,14 +143,19 @@ func tunnels(s status.Snapshot) []sample {
 	return []sample{{nil, float64(open.Len())}}
 }
 
+// certificates are the stages that know of one, by its label.
+var certificates = [...][2]string{{"vpn", "link"}, {"device", "broker"}}
+
 func expiry(s status.Snapshot) []sample {
-	c, _ := s.Stage("link")
-	text, _ := c.Facts["cert_expires"].(string)
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return nil
+	var all []sample
+	for _, pair := range certificates {
+		c, _ := s.Stage(pair[1])
+		text, _ := c.Facts["cert_expires"].(string)
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
+			all = append(all, sample{map[string]string{"certificate": pair[0]}, seconds(at)})
+		}
 	}
-	return []sample{{map[string]string{"certificate": "vpn"}, seconds(at)}}
+	return all
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -1,9 +1,11 @@
-// Package metrics writes the state of the agent in the OpenMetrics text format,
-// for Prometheus, node_exporter's textfile collector and Telegraf.
+// Package metrics writes the state of the agent as OpenMetrics, for Prometheus
+// and Telegraf, or in the text format before it, which is all that node_exporter's
+// textfile collector and older programs read.
 //
 // The official client would add a quarter to the size of a binary that has to
-// fit on the smallest Pi; the format is a page of text.
+// fit on the smallest Pi; the formats are a page of text each.
 // https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md
+// https://prometheus.io/docs/instrumenting/exposition_formats/
 package metrics
 
 import (
@@ -18,8 +20,23 @@ import (
 	"edgeagent/internal/status"
 )
 
-// ContentType is what a response with the output of Write says.
-const ContentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+// Format is one of the text formats, as a response's Content-Type.
+type Format string
+
+// The formats.
+const (
+	OpenMetrics Format = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+	Text        Format = "text/plain; version=0.0.4; charset=utf-8"
+)
+
+// Accepted is the format for a request with this Accept header: OpenMetrics, but
+// for those who name plain text and not it.
+func Accepted(accept string) Format {
+	if strings.Contains(accept, "text/plain") && !strings.Contains(accept, "application/openmetrics-text") {
+		return Text
+	}
+	return OpenMetrics
+}
 
 // kind is a metric's type.
 type kind string
@@ -46,12 +63,14 @@ type sample struct {
 }
 
 // Write writes all metrics of s to w.
-func Write(w io.Writer, s status.Snapshot) error {
+func Write(w io.Writer, s status.Snapshot, format Format) error {
 	b := bufio.NewWriter(w)
 	for _, f := range families() {
-		f.write(b, f.read(s))
+		f.write(b, f.read(s), format)
 	}
-	fmt.Fprintln(b, "# EOF")
+	if format == OpenMetrics {
+		fmt.Fprintln(b, "# EOF")
+	}
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("writing metrics: %w", err)
 	}
@@ -59,25 +78,38 @@ func Write(w io.Writer, s status.Snapshot) error {
 }
 
 // write leaves out a family without samples: what is not known has no value.
-func (f family) write(w io.Writer, samples []sample) {
+func (f family) write(w io.Writer, samples []sample, format Format) {
 	if len(samples) == 0 {
 		return
 	}
-	name := "edgeagent_" + f.name
-	fmt.Fprintf(w, "# TYPE %s %s\n", name, f.kind)
-	if f.unit != "" {
+	kind, name := f.kind, "edgeagent_"+f.name
+	sampled := name + f.kind.suffix()
+	if format == Text {
+		// It describes the samples rather than the family, and knows no info.
+		name = sampled
+		if kind == info {
+			kind = gauge
+		}
+	}
+	fmt.Fprintf(w, "# TYPE %s %s\n", name, kind)
+	if f.unit != "" && format == OpenMetrics {
 		fmt.Fprintf(w, "# UNIT %s %s\n", name, f.unit)
 	}
 	fmt.Fprintf(w, "# HELP %s %s\n", name, escape(f.help))
-	switch f.kind {
-	case counter:
-		name += "_total"
-	case info:
-		name += "_info"
-	}
 	for _, v := range samples {
-		fmt.Fprintf(w, "%s%s %s\n", name, labels(v.labels), strconv.FormatFloat(v.value, 'g', -1, 64))
+		fmt.Fprintf(w, "%s%s %s\n", sampled, labels(v.labels), strconv.FormatFloat(v.value, 'g', -1, 64))
 	}
+}
+
+// suffix ends the name of a sample.
+func (k kind) suffix() string {
+	switch k {
+	case counter:
+		return "_total"
+	case info:
+		return "_info"
+	}
+	return ""
 }
 
 // labels are sorted, so that the same state gives the same text.

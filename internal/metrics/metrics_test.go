@@ -25,19 +25,23 @@ func healthy() status.Snapshot {
 		Stages: []status.Condition{
 			stage("link", status.ReasonConnected, status.Facts{
 				"link": "vpn", "type": "openvpn", "device": "tun0", "bytes_in": uint64(1234), "bytes_out": uint64(567),
-				"probe_rtt_ms": 12.5, "ping_s": 1, "cert_expires": "2027-11-21T08:30:00Z", "agent_bytes_day": int64(77000),
+				"probe_rtt_ms": 12.5, "ping_s": 1, "cert_expires": "2027-11-21T08:30:00Z", "failovers": 1,
+				"links": []map[string]any{
+					{"name": "vpn", "active": true, "agent_bytes_day": 77000, "rungs": 4, "recoveries": 2},
+					{"name": "canal", "active": false, "agent_bytes_day": 5, "rungs": 0, "recoveries": 0},
+				},
 			}),
 			stage("dns", status.ReasonReady, status.Facts{"rtt_ms": int64(12)}),
-			stage("broker", status.ReasonConnected, status.Facts{"rtt_ms": int64(41), "connects": 3}),
-			stage("tunnel", status.ReasonOpen, status.Facts{"open": []struct{ ID string }{{"a"}, {"b"}}}),
+			stage("broker", status.ReasonConnected, status.Facts{"rtt_ms": int64(41), "connects": 3, "cert_expires": "2049-12-31T23:59:59Z"}),
+			stage("tunnel", status.ReasonOpen, status.Facts{"open": []struct{ ID string }{{"a"}, {"b"}}, "opened": 5, "failed": 1, "refused": 2}),
 		},
 	}
 }
 
-func text(t *testing.T, s status.Snapshot) string {
+func text(t *testing.T, s status.Snapshot, format Format) string {
 	t.Helper()
 	var b strings.Builder
-	if err := Write(&b, s); err != nil {
+	if err := Write(&b, s, format); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -51,19 +55,36 @@ func TestWrite(t *testing.T) {
 		if name == "starting" {
 			s.Started, s.Stages[0].Since, s.Stages[1].Since = time.Unix(0, 0), time.Unix(1, 0), time.Unix(2, 500e6)
 		}
-		got := text(t, s)
-		golden := filepath.Join("testdata", name+".txt")
-		if *update {
-			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
+		golden(t, name+".txt", text(t, s, OpenMetrics))
+		golden(t, name+".prom", text(t, s, Text))
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if got != string(want) {
-			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+	}
+}
+
+func TestAccepted(t *testing.T) {
+	for accept, want := range map[string]Format{
+		"": OpenMetrics, "*/*": OpenMetrics, "text/plain": Text, "text/plain;version=0.0.4;q=0.5,*/*;q=0.1": Text,
+		// Prometheus 2.42:
+		"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1": OpenMetrics,
+	} {
+		if got := Accepted(accept); got != want {
+			t.Errorf("%q: %s, want %s", accept, got, want)
 		}
 	}
 }
@@ -76,7 +97,7 @@ var line = regexp.MustCompile(`^(# (TYPE|UNIT|HELP) edgeagent_[a-z_]+ .+|edgeage
 func TestGrammar(t *testing.T) {
 	s := healthy()
 	s.Device = "a\\b\n\"c\xff"
-	lines := strings.Split(strings.TrimSuffix(text(t, s), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(text(t, s, OpenMetrics), "\n"), "\n")
 	seen := map[string]bool{}
 	family := ""
 	for i, l := range lines {
@@ -97,6 +118,11 @@ func TestGrammar(t *testing.T) {
 			t.Errorf("unit %s does not end the name %s", f[3], f[2])
 		case !strings.HasPrefix(l, "#") && !strings.HasPrefix(l, family):
 			t.Errorf("%s stands in family %s", l, family)
+		}
+	}
+	for _, f := range families() {
+		if !seen["edgeagent_"+f.name] {
+			t.Errorf("no sample of %s", f.name)
 		}
 	}
 	if lines[len(lines)-1] != "# EOF" {

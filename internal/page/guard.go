@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"time"
 )
 
 // knows reports whether a browser asked for this server by an address or as
@@ -20,6 +21,19 @@ func (p *Page) knows(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && (addr.IsLoopback() || p.o.Password != "")
+}
+
+// slow makes guessing slow: whoever sent a wrong password waits, and with
+// maxConns nobody can wait on many connections at once. No password, no pause: it
+// is how a browser learns that it has to ask for one.
+func (p *Page) slow(r *http.Request) {
+	if _, _, given := r.BasicAuth(); !given {
+		return
+	}
+	select {
+	case <-time.After(guessPause):
+	case <-r.Context().Done():
+	}
 }
 
 // admits compares the password in constant time.

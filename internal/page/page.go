@@ -31,6 +31,7 @@ var document []byte
 // Limits of a request; the page is small and its readers are few.
 const (
 	readTimeout  = 5 * time.Second
+	guessPause   = time.Second // before a wrong password is answered
 	writeTimeout = 10 * time.Second
 	idleTimeout  = 30 * time.Second
 	stopTimeout  = time.Second
@@ -38,7 +39,8 @@ const (
 	listenAgain  = 10 * time.Second // after the address was taken
 )
 
-// Options are what the page shows, and to whom.
+// Options are what the page shows, and to whom. Without a History there is no
+// page, only /metrics: what a scraper needs.
 type Options struct {
 	// Listen is a loopback address, or any if there is a password.
 	Listen netip.AddrPort
@@ -67,6 +69,14 @@ func New(o Options) (*Page, error) {
 	return &Page{o: o, policy: contentPolicy(document)}, nil
 }
 
+// name is for the log.
+func (p *Page) name() string {
+	if p.o.History == nil {
+		return "the metrics port"
+	}
+	return "the status page"
+}
+
 // Run serves until ctx ends, and tries again when it cannot: the page must not
 // take the agent down.
 func (p *Page) Run(ctx context.Context) {
@@ -75,7 +85,7 @@ func (p *Page) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		p.o.Log.Error("the status page is not served", "err", err, "again_in", listenAgain)
+		p.o.Log.Error(p.name()+" is not served", "err", err, "again_in", listenAgain)
 		select {
 		case <-time.After(listenAgain):
 		case <-ctx.Done():
@@ -101,7 +111,7 @@ func (p *Page) serve(ctx context.Context) error {
 		}
 	})
 	defer stop()
-	p.o.Log.Info("the status page is served", "address", l.Addr())
+	p.o.Log.Info(p.name()+" is served", "address", l.Addr())
 	return server.Serve(netutil.LimitListener(l, maxConns))
 }
 
@@ -119,14 +129,20 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !p.knows(r.Host):
 		http.Error(w, "ask for this page by its address", http.StatusMisdirectedRequest)
 	case !p.admits(r):
+		p.slow(r)
 		h.Set("WWW-Authenticate", `Basic realm="edgeagent", charset="UTF-8"`)
 		http.Error(w, "the password is missing or wrong", http.StatusUnauthorized)
 	default:
-		p.show(w, r.URL.Path)
+		p.show(w, r)
 	}
 }
 
-func (p *Page) show(w http.ResponseWriter, path string) {
+func (p *Page) show(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if p.o.History == nil && path != "/metrics" {
+		http.Error(w, "there is only /metrics", http.StatusNotFound)
+		return
+	}
 	switch path {
 	case "/":
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -136,8 +152,9 @@ func (p *Page) show(w http.ResponseWriter, path string) {
 	case "/v1/history":
 		writeJSON(w, p.o.History())
 	case "/metrics":
-		w.Header().Set("Content-Type", metrics.ContentType)
-		_ = metrics.Write(w, p.o.Snapshot())
+		format := metrics.Accepted(r.Header.Get("Accept"))
+		w.Header().Set("Content-Type", string(format))
+		_ = metrics.Write(w, p.o.Snapshot(), format)
 	default:
 		http.Error(w, "there is only /", http.StatusNotFound)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"edgeagent/internal/history"
@@ -65,7 +66,7 @@ func TestDocuments(t *testing.T) {
 		"/":           {"text/html; charset=utf-8", "<!doctype html>"},
 		"/v1/status":  {"application/json", `"device":"gw-042"`},
 		"/v1/history": {"application/json", `"step_s":60`},
-		"/metrics":    {metrics.ContentType, "edgeagent_up 0"},
+		"/metrics":    {string(metrics.OpenMetrics), "edgeagent_up 0"},
 	} {
 		w := get(t, p, "http://127.0.0.1:8787"+path)
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != want.kind || !strings.Contains(w.Body.String(), want.text) {
@@ -101,16 +102,39 @@ func TestForeignNamesAreRefused(t *testing.T) {
 }
 
 func TestPassword(t *testing.T) {
-	p := must(t, options("0.0.0.0:8787", "secret"))
-	for password, want := range map[string]int{"secret": 200, "": 401, "Secret": 401, "secret ": 401} {
-		w := get(t, p, "http://192.168.1.5:8787/v1/status", func(r *http.Request) { r.SetBasicAuth("tech", password) })
-		if w.Code != want {
-			t.Errorf("password %q: %d, want %d", password, w.Code, want)
+	synctest.Test(t, func(t *testing.T) {
+		p := must(t, options("0.0.0.0:8787", "secret"))
+		for password, want := range map[string]int{"secret": 200, "": 401, "Secret": 401, "secret ": 401} {
+			began := time.Now()
+			w := get(t, p, "http://192.168.1.5:8787/v1/status", func(r *http.Request) { r.SetBasicAuth("tech", password) })
+			if w.Code != want {
+				t.Errorf("password %q: %d, want %d", password, w.Code, want)
+			}
+			if slow := time.Since(began) == guessPause; slow != (want == 401) {
+				t.Errorf("password %q was answered after %v", password, time.Since(began))
+			}
+		}
+		began := time.Now()
+		w := get(t, p, "http://192.168.1.5:8787/")
+		if w.Code != http.StatusUnauthorized || !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Basic ") || time.Since(began) != 0 {
+			t.Errorf("without one: %d %v after %v", w.Code, w.Header(), time.Since(began))
+		}
+	})
+}
+
+// TestMetricsPort: a scraper gets the metrics, and nothing else.
+func TestMetricsPort(t *testing.T) {
+	o := options("127.0.0.1:9787", "")
+	o.History = nil
+	p := must(t, o)
+	for path, want := range map[string]int{"/metrics": 200, "/": 404, "/v1/status": 404, "/v1/history": 404} {
+		if w := get(t, p, "http://127.0.0.1:9787"+path); w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
 		}
 	}
-	w := get(t, p, "http://192.168.1.5:8787/")
-	if w.Code != http.StatusUnauthorized || !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Basic ") {
-		t.Errorf("without one: %d %v", w.Code, w.Header())
+	w := get(t, p, "http://127.0.0.1:9787/metrics", func(r *http.Request) { r.Header.Set("Accept", "text/plain;version=0.0.4") })
+	if w.Header().Get("Content-Type") != string(metrics.Text) || strings.Contains(w.Body.String(), "# EOF") {
+		t.Errorf("plain text: %v %s", w.Header(), w.Body)
 	}
 }
 
@@ -130,7 +154,39 @@ func TestNothingIsLoadedFromElsewhere(t *testing.T) {
 	}
 }
 
-// TestRun serves for real, and again after its address was taken.
+// lines is a log whose lines a test waits for.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) { l <- string(line); return len(line), nil }
+
+// TestTakenAddress: the page comes once the address is free, and the log says
+// both.
+func TestTakenAddress(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(l.Addr().String(), "")
+	synctest.Test(t, func(t *testing.T) {
+		log := make(lines, 10)
+		o.Log = slog.New(slog.NewTextHandler(log, nil))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); must(t, o).Run(ctx) }()
+		if line := <-log; !strings.Contains(line, "the status page is not served") || !strings.Contains(line, "address already in use") {
+			t.Errorf("log: %s", line)
+		}
+		l.Close()
+		began := time.Now()
+		if line := <-log; !strings.Contains(line, `"the status page is served" address=`+l.Addr().String()) || time.Since(began) != listenAgain {
+			t.Errorf("log after %v: %s", time.Since(began), line)
+		}
+		cancel()
+		<-done
+	})
+}
+
+// TestRun serves for real.
 func TestRun(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
