@@ -35,7 +35,7 @@ func anHour() history.History {
 
 func TestDrawHour(t *testing.T) {
 	want := "The last hour\n" +
-		"  response  RTT   68 ms\n" +
+		"  response  RTT  68 ms\n" +
 		"  losses    __________________________________________________@_________  2\n" +
 		"  received  @@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@  1.2 MB\n" +
 		"  sent\n"

@@ -87,6 +87,7 @@ func (p *parts) serve(ctx context.Context, o Options, listener *control.Listener
 		services.Go(func() { page.Run(serviceCtx) })
 	}
 	services.Go(func() { p.watchWarnings(serviceCtx, o.Warnings) })
+	services.Go(func() { watchSurroundings(serviceCtx, p.board, thisDevice{}) })
 	n := newNotifier(p.board, o.Log)
 	n.leaving = leaving
 	services.Go(func() { n.run(serviceCtx) })

@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"internal/clock":      {},
 	"internal/handover":   {},
 	"internal/localproxy": {},
+	"internal/power":      {},
 	"internal/history":    {"internal/status"},
 	"internal/metrics":    {"internal/status"},
 	"internal/bundle":     {},
@@ -33,11 +34,12 @@ var mayImport = map[string][]string{
 	"internal/agent": {
 		"internal/config", "internal/handover", "internal/status", "internal/clock", "internal/control",
 		"internal/vpn", "internal/resolver", "internal/mqtt", "internal/tunnel", "internal/modem",
-		"internal/history", "internal/page",
+		"internal/history", "internal/page", "internal/power",
 	},
 	// It looks at what each stage works with, in the stages' own words.
 	"internal/check": {
 		"internal/config", "internal/status", "internal/clock", "internal/vpn", "internal/resolver", "internal/mqtt",
+		"internal/power",
 	},
 	"scripts/testreport": {},
 	"internal/manual":    {},

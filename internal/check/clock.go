@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"edgeagent/internal/clock"
 )
 
 // clockSlack is how far the clock may lie behind the last known time.
@@ -25,7 +25,7 @@ func checkClock(_ context.Context, x *examination) outcome {
 	case now.Before(last.Add(-clockSlack)):
 		return fault(fmt.Sprintf("it says %s, but %s has already been", minute(now), minute(last)), setClock)
 	}
-	if !synchronised() {
+	if yes, _ := clock.Synchronised(); !yes {
 		return warning(fmt.Sprintf("%s is plausible, but no time server has confirmed it", minute(now)), setClock)
 	}
 	return ok(minute(now) + ", synchronised")
@@ -42,13 +42,6 @@ func lastKnown(file string) time.Time {
 		return time.Time{}
 	}
 	return t
-}
-
-// synchronised asks the kernel, which every NTP client tells (adjtimex(2)).
-func synchronised() bool {
-	var t unix.Timex
-	state, err := unix.Adjtimex(&t)
-	return err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0
 }
 
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }

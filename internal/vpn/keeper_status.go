@@ -72,7 +72,6 @@ func (k *keeper) describeUp(u *status.Update) {
 	if since := k.health.resolverSilent(); !since.IsZero() {
 		u.Detail += fmt.Sprintf("; bytes arrive, but %s is silent since %s", join(k.path.Servers), since.Format(time.TimeOnly))
 	}
-	u.Detail += k.chattyText()
 	switch {
 	case k.expired != nil:
 		u.State, u.Reason = status.Degraded, k.expired.reason
@@ -84,19 +83,19 @@ func (k *keeper) describeUp(u *status.Update) {
 	}
 }
 
-// chattyText warns of a server whose pings cost more than all else on a metered
-// link, until the user's file refuses them.
-func (k *keeper) chattyText() string {
+// pingCost is what a server's pings cost that are the most of all traffic on a
+// metered link, in MB a day both ways; 0 if they are rare, not paid for, or
+// refused by the user's file.
+func (k *keeper) pingCost() float64 {
 	p := k.push.ping
 	refused := k.prof != nil && slices.ContainsFunc(k.prof.lines, func(l string) bool {
 		words := ovpn.Tokens(l)
 		return len(words) == 3 && words[0] == "pull-filter" && words[1] != "accept" && words[2] == "ping "
 	})
 	if !k.o.opts.Link.Metered || p == 0 || p >= chattyPing || refused {
-		return ""
+		return 0
 	}
-	return fmt.Sprintf("; the server pings every %s, which costs %.1f MB a day: add the lines `pull-filter ignore \"ping \"` and `ping 10` to the .ovpn file",
-		p, 11.75/p.Seconds())
+	return 11.75 / p.Seconds()
 }
 
 // describeDown tells the cause first, then what clears others of suspicion, what
@@ -190,6 +189,9 @@ func (k *keeper) pathFacts(f status.Facts) {
 	}
 	if k.push.ping > 0 {
 		f["ping_s"] = int(k.push.ping.Seconds())
+	}
+	if cost := k.pingCost(); cost > 0 {
+		f["ping_mb_a_day"] = cost // a warning of the agent's
 	}
 	if k.health.proven {
 		f["probe_rtt_ms"] = float64(k.rtt.Microseconds()) / 1000

@@ -283,7 +283,10 @@ func TestMeteredLinkWithChattyServer(t *testing.T) {
 		if _, n := w.counts(); n > int(time.Hour/meteredProbe)+1 {
 			t.Errorf("%d probes in an hour", n)
 		}
-		w.expect(status.OK, status.ReasonConnected, "the server pings every 1s, which costs 11.8 MB a day: add the lines `pull-filter ignore")
+		w.expect(status.OK, status.ReasonConnected, "")
+		if cost := w.last().Facts["ping_mb_a_day"]; cost != 11.75 {
+			t.Errorf("pings cost %v MB a day", cost)
+		}
 	})
 }
 
@@ -293,8 +296,8 @@ func TestPingsThatTheFileRefusesAreNoWarning(t *testing.T) {
 		w.engine.set(func(e *fakeEngine) { e.text += "pull-filter ignore \"ping \"\nping 10\n" })
 		w.start()
 		w.expect(status.OK, status.ReasonConnected, "")
-		if d := w.last().Detail; strings.Contains(d, "pings") {
-			t.Errorf("detail %q", d)
+		if f := w.last().Facts; f["ping_s"] != 1 || f["ping_mb_a_day"] != nil {
+			t.Errorf("facts %v", f)
 		}
 	})
 }
