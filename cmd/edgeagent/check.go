@@ -39,7 +39,7 @@ func newCheckCommand() *cobra.Command {
 			if o.json {
 				err = printJSON(cmd.OutOrStdout(), report)
 			} else {
-				_, err = fmt.Fprint(cmd.OutOrStdout(), report.Text())
+				_, err = fmt.Fprint(cmd.OutOrStdout(), report.TextIn(newScreen(cmd.OutOrStdout(), o.json).options.Language))
 			}
 			if err != nil {
 				return err

@@ -17,26 +17,34 @@ const (
 
 // Text renders r for people: a verdict, a line a check, below a fault what to
 // do. ASCII only, so that a serial console shows it too.
-func (r Report) Text() string {
+func (r Report) Text() string { return r.TextIn(status.English) }
+
+// TextIn is Text in a language: the verdict, the states and, of what is not ok,
+// the titles.
+func (r Report) TextIn(in status.Language) string {
+	l := languages[in]
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n", r.Device, r.verdict())
+	fmt.Fprintf(&b, "%s  %s\n", r.Device, r.verdict(&l))
 	for _, c := range r.Checks {
-		head := fmt.Sprintf("%*s%-*s%-*s", stateColumn, "", idColumn-stateColumn, c.State.word(), findingColumn-idColumn, c.ID)
-		for i, line := range strings.Split(c.Finding, "\n") {
+		word := l.word(c.State)
+		word += strings.Repeat(" ", max(1, idColumn-stateColumn-status.Width(word)))
+		head := fmt.Sprintf("%*s%s%-*s", stateColumn, "", word, findingColumn-idColumn, c.ID)
+		for i, line := range strings.Split(l.finding(c), "\n") {
 			if i > 0 {
 				head = strings.Repeat(" ", findingColumn)
 			}
 			b.WriteString(status.Wrap(head, findingColumn, line, width))
 		}
 		if c.Fix != "" {
-			b.WriteString(status.Wrap(strings.Repeat(" ", findingColumn)+"Fix: ", findingColumn+5, c.Fix, width))
+			label := strings.Repeat(" ", findingColumn) + l.fix
+			b.WriteString(status.Wrap(label, status.Width(label), c.Fix, width))
 		}
 	}
 	return b.String()
 }
 
 // verdict counts what is wrong and names the first of it.
-func (r Report) verdict() string {
+func (r Report) verdict(l *language) string {
 	count := map[State]int{}
 	first := ""
 	for _, c := range r.Checks {
@@ -45,13 +53,7 @@ func (r Report) verdict() string {
 			first = c.ID
 		}
 	}
-	switch r.State {
-	case Error:
-		return fmt.Sprintf("%s, %s: begin with %s", plural(count[Error], "error"), plural(count[Warning], "warning"), first)
-	case Warning:
-		return plural(count[Warning], "warning") + ", no error"
-	}
-	return "no fault found"
+	return l.verdict(r.State, count[Error], count[Warning], first)
 }
 
 func plural(n int, what string) string {
@@ -59,16 +61,4 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-func (s State) word() string {
-	switch s {
-	case Warning:
-		return "warn"
-	case Error:
-		return "ERROR"
-	case Skipped:
-		return "skip"
-	}
-	return string(s)
 }
