@@ -29,9 +29,9 @@ func (o TextOptions) width() int {
 	return max(o.Width, minWidth)
 }
 
-// Text renders s for people: a verdict, the chain top-down, what will bite, the
-// next action and where the reason is explained. In English ASCII only, so that
-// a serial console shows it too.
+// Text renders s for people: a verdict, the chain top-down, the next action and
+// where the reason is explained, then what will bite. In English ASCII only, so
+// that a serial console shows it too.
 func Text(s Snapshot, o TextOptions) string {
 	o.Width = o.width()
 	c := o.Language.catalogue()
@@ -43,11 +43,11 @@ func Text(s Snapshot, o TextOptions) string {
 			b.WriteString(Wrap(strings.Repeat(" ", detailColumn), detailColumn+2, note, o.Width))
 		}
 	}
-	for _, w := range s.worth() {
-		b.WriteString(c.labelled(c.words.Note, c.warning(w), o))
-	}
 	if s.FixFirst != nil {
 		b.WriteString(c.advice(s.FixFirst, o))
+	}
+	for _, w := range s.worth() {
+		b.WriteString(c.labelled(c.words.Note, c.warning(w), o))
 	}
 	return b.String()
 }

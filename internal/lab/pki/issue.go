@@ -15,7 +15,7 @@ import (
 // Default validity of an issued certificate, and of the two faulty kinds.
 const (
 	validBefore = time.Hour
-	validAfter  = 30 * 24 * time.Hour
+	validAfter  = 90 * 24 * time.Hour
 	offBy       = 24 * time.Hour // how far outside its validity a faulty one lies
 )
 
