@@ -67,19 +67,26 @@ func TestManualHasEveryCommandAndFlag(t *testing.T) {
 
 func TestManualHasEveryKeyWithWhatItAccepts(t *testing.T) {
 	text := page(t, writtenManual(t), "edgeagent.yaml.5")
+	look := func(key, accepts string) {
+		_, entry, found := strings.Cut(text, ".B \""+key+"\"\n")
+		entry, _, _ = strings.Cut(entry, ".TP")
+		if !found || !strings.Contains(entry, "Accepts "+accepts+".") {
+			t.Errorf("edgeagent.yaml(5) has for %s: %q", key, entry)
+		}
+	}
 	sections := reflect.TypeFor[config.Config]()
 	for i := range sections.NumField() {
 		section, keys := sections.Field(i).Tag.Get("yaml"), sections.Field(i).Type
-		if keys.Kind() == reflect.Slice {
+		accepts, alone := sections.Field(i).Tag.Lookup("accepts")
+		switch {
+		case keys.Kind() == reflect.Slice:
 			keys = keys.Elem()
+		case alone:
+			look(section, accepts)
+			continue
 		}
 		for j := range keys.NumField() {
-			key := section + "." + keys.Field(j).Tag.Get("yaml")
-			_, entry, found := strings.Cut(text, ".B \""+key+"\"\n")
-			entry, _, _ = strings.Cut(entry, ".TP")
-			if !found || !strings.Contains(entry, "Accepts "+keys.Field(j).Tag.Get("accepts")+".") {
-				t.Errorf("edgeagent.yaml(5) has for %s: %q", key, entry)
-			}
+			look(section+"."+keys.Field(j).Tag.Get("yaml"), keys.Field(j).Tag.Get("accepts"))
 		}
 	}
 }

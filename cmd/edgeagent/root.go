@@ -30,6 +30,7 @@ func newRootCommand(run agentFunc) *cobra.Command {
 		newRunCommand(run),
 		newStatusCommand(),
 		newCheckCommand(),
+		newMetricsCommand(),
 		newSupportBundleCommand(),
 		newConfigCommand(),
 		newLinkCommand(),

@@ -24,6 +24,9 @@ var sections = []section{
 	{"log", "log:\n", "  "},
 }
 
+// alone are the keys outside of all sections.
+var alone = []string{"status_page", "status_page_password_file", "metrics_listen"}
+
 // ConfigFile returns the path of the device's edgeagent.yaml.
 func (l *Lab) ConfigFile() string { return l.path("device", "edgeagent.yaml") }
 
@@ -78,6 +81,12 @@ func yamlOf(keys map[string]string) (string, error) {
 			}
 			fmt.Fprintf(&b, "%s%s%s: %s\n", head, s.indent, name, keys[key])
 			head = ""
+			delete(rest, key)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(rest)) {
+		if slices.Contains(alone, key) {
+			fmt.Fprintf(&b, "%s: %s\n", key, keys[key])
 			delete(rest, key)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 func TestYAMLOf(t *testing.T) {
 	got, err := yamlOf(map[string]string{
 		"link.type": "openvpn", "link.routes": "[10.0.0.0/16]", "probe.interval": "2s", "device.thing": "gw-042",
+		"metrics_listen": "127.0.0.1:9787",
 	})
 	must(t, err)
 	const want = `device:
@@ -18,6 +19,7 @@ links:
     type: openvpn
 probe:
   interval: 2s
+metrics_listen: 127.0.0.1:9787
 `
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

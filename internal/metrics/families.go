@@ -18,6 +18,9 @@ func families() []family {
 			return []sample{{map[string]string{"version": s.Version, "device": s.Device}, 1}}
 		}},
 		{"start_time_seconds", gauge, "seconds", "When the agent started, in seconds since 1970.", func(s status.Snapshot) []sample {
+			if s.Started.IsZero() {
+				return nil // there is none
+			}
 			return []sample{{nil, seconds(s.Started)}}
 		}},
 		{"up", gauge, "", "1 if the whole path is ok.", func(s status.Snapshot) []sample {
