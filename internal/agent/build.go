@@ -62,7 +62,7 @@ func build(o Options) (*parts, error) {
 		},
 		Alive:  func() time.Time { return p.broker.Alive() },
 		Rescue: func(l config.Link) vpn.Rescue { return newRescue(o, l) },
-		Meter:  meter, Adopt: o.Adopt.link, Clock: gate, Log: o.Log,
+		Meter:  meter, Adopt: o.Adopt.link, Carried: o.Adopt.carried(), Clock: gate, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err

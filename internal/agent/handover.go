@@ -30,8 +30,10 @@ type Handover struct {
 	Version string            `json:"version"` // of the agent that left
 	Control *control.Handover `json:"control"`
 	Links   []*vpn.Handover   `json:"links"` // of type openvpn, those that are connected
-	Tunnels *tunnel.Handover  `json:"tunnels"`
-	History *history.History  `json:"history,omitempty"` // bounded by its Recorder, 300 kB at most
+	// Carried is the link that carried the path, of any type; "": none.
+	Carried string           `json:"carried,omitempty"`
+	Tunnels *tunnel.Handover `json:"tunnels"`
+	History *history.History `json:"history,omitempty"` // bounded by its Recorder, 300 kB at most
 	// Stub are descriptors of the DNS stub's sockets, for another image.
 	Stub []StubSocket `json:"stub"`
 }
@@ -84,6 +86,14 @@ func (h *Handover) link(name string) *vpn.Handover {
 		return nil
 	}
 	return h.Links[i]
+}
+
+// carried returns the name of the link that carried the path, or "".
+func (h *Handover) carried() string {
+	if h == nil {
+		return ""
+	}
+	return h.Carried
 }
 
 // endOthers ends what links have left that are not in the configuration any more.
@@ -142,7 +152,7 @@ func (p *parts) runChain(ctx context.Context) {
 
 // settle collects what goes on, or ends what nobody has taken over.
 func (p *parts) settle(ctx context.Context, o Options, l *control.Listener) *Handover {
-	h := &Handover{Version: o.Version, Links: p.links.Settle(), Tunnels: p.tunnel.Settle()}
+	h := &Handover{Version: o.Version, Links: p.links.Settle(), Carried: p.links.Carried(), Tunnels: p.tunnel.Settle()}
 	if !replaced(ctx) {
 		return nil
 	}

@@ -35,11 +35,11 @@ func TestTunnelDuringFailover(t *testing.T) {
 }
 
 // TestUpgradeKeepsTheActiveLink has another binary take over while each of two
-// links carries, with data flowing.
+// links carries, with data flowing, and while the path waits to go back.
 func TestUpgradeKeepsTheActiveLink(t *testing.T) {
 	t.Parallel()
-	for _, active := range []string{"vpn", "canal"} {
-		t.Run(active, func(t *testing.T) {
+	for name, active := range map[string]string{"vpn": "vpn", "canal": "canal", "canal, the VPN well again": "canal"} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			u := startUpgradable(t, standby(bothServices(nil)))
 			waitReadyStandby(t, u.Agent)
@@ -47,6 +47,10 @@ func TestUpgradeKeepsTheActiveLink(t *testing.T) {
 				began := time.Now()
 				must(t, u.LinkDown())
 				waitCarried(t, u.Agent, began, "canal")
+			}
+			if name != active {
+				must(t, u.LinkUp())
+				waitWellAgain(t, u.Agent)
 			}
 			serveVNC(t, u.Lab, flipper)
 			endFlow := flow(t, dial(t, open(t, u.Lab, "VNC"), "VNC"))
@@ -66,7 +70,7 @@ func TestUpgradeKeepsTheActiveLink(t *testing.T) {
 			if active == "vpn" && fmt.Sprint(after) != fmt.Sprint(openvpn) {
 				t.Errorf("OpenVPN ran as %v, runs as %v", openvpn, after)
 			}
-			clean(t, u.Lab, "upgrading on "+active)
+			clean(t, u.Lab, "upgrading on "+name)
 		})
 	}
 }

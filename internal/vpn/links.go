@@ -35,8 +35,11 @@ type LinksOptions struct {
 	Meter *Meter
 	// Adopt returns what an OpenVPN link of that name has left; nil: nothing.
 	Adopt func(name string) *Handover
-	Clock *clock.Gate
-	Log   *slog.Logger
+	// Carried names the link that carried the path of the agent before this one,
+	// and is to carry on; "": none.
+	Carried string
+	Clock   *clock.Gate
+	Log     *slog.Logger
 }
 
 // ErrUnknown is wrapped by the error for a link that is not in the configuration.
@@ -64,6 +67,8 @@ type Links struct {
 	told    status.Update
 	front   *member   // that carries, or is to; nil: none yet
 	began   time.Time // the Run
+	heir    *member   // carried before the agent was replaced; nil: none, or it has had its turn
+	carried string    // the link that carried when Leave was called
 	lost    time.Time // when front was lost
 	wake    time.Time // when to decide again; zero: at the next event
 	leaving bool
@@ -99,12 +104,20 @@ func NewLinks(o LinksOptions) (*Links, error) {
 		}
 		m.run = run
 	}
+	l.inherit()
 	return l, nil
 }
 
 // newLinks takes the kernel that tests replace. Members are added to it.
 func newLinks(o LinksOptions, k interfaceKernel) *Links {
 	return &Links{o: o, roads: newRoads(k, o.Links), poke: make(chan struct{}, 1)}
+}
+
+// inherit finds the link that carried before this agent.
+func (l *Links) inherit() {
+	if i := slices.Index(l.names(), l.o.Carried); i >= 0 {
+		l.heir = l.members[i]
+	}
 }
 
 // add appends a member that has no link yet.
@@ -297,9 +310,20 @@ func (l *Links) Leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leaving = true
+	if l.front != nil && !l.front.usable.IsZero() {
+		l.carried = l.front.link.Name
+	}
 	for _, m := range l.members {
 		m.run.Leave()
 	}
+}
+
+// Carried returns the name of the link that carried the path when Leave was
+// called; "": none did.
+func (l *Links) Carried() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.carried
 }
 
 // Settle is called after the last Run, as OpenVPN's is: it returns what goes on.

@@ -45,6 +45,14 @@ func (l *Links) choose(now time.Time) *member {
 	if l.reconnecting(now) {
 		return l.front
 	}
+	if l.front == nil && l.heir != nil {
+		if l.heir.ready() {
+			return l.heir
+		}
+		if l.heir.hopeful() && l.later(now, l.began.Add(headStart)) {
+			return nil
+		}
+	}
 	best := l.best()
 	if best == nil {
 		return l.front
@@ -116,7 +124,7 @@ func (l *Links) change(now time.Time, next *member) {
 	}
 	next.back = before != nil && slices.Index(l.members, next) < slices.Index(l.members, before)
 	next.chosen = now
-	l.front = next
+	l.front, l.heir = next, nil
 	if err := l.roads.put(next.lane); err != nil {
 		l.o.Log.Warn("moving the routes", "to", next.link.Name, "err", err)
 	}
@@ -131,7 +139,7 @@ func (l *Links) assign(now time.Time) {
 		if m == l.front {
 			past, d.standby = true, false
 		} else if l.front == nil {
-			d.standby = m != l.members[0] && !alarm
+			d.standby = m != l.members[0] && m != l.heir && !alarm
 		}
 		m.run.serve(d)
 		l.rouse(m, !m.costly() || !d.standby)

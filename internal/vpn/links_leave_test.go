@@ -3,6 +3,7 @@ package vpn
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,8 +33,8 @@ func TestLinksAreLeftAndTakenOver(t *testing.T) {
 		if got := p.canal.routes(); !slices.Equal(got, want) {
 			t.Fatalf("left %q, want %q", got, want)
 		}
-		if got := p.links.Settle(); len(got) != 0 {
-			t.Errorf("settled %v", got)
+		if got := p.links.Settle(); len(got) != 0 || p.links.Carried() != "canal" {
+			t.Errorf("settled %v, carried by %q", got, p.links.Carried())
 		}
 		next := newTwoLinks(t, "canal")
 		next.links = newLinks(next.links.o, p.vpn.kernel)
@@ -53,6 +54,39 @@ func TestLinksAreLeftAndTakenOver(t *testing.T) {
 			t.Errorf("after that %q, want %q", got, want)
 		}
 	})
+}
+
+// The link that carried the path of the agent before carries on, though the
+// preferred one is up sooner; the path goes back as after any failover.
+func TestLinkThatCarriedCarriesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTwoLinks(t, "vpn canal")
+		p.links.o.Carried = "canal"
+		p.links.inherit()
+		p.ready()
+		p.start()
+		p.until("ppp0", 5*time.Second)
+		if got := p.trail(); strings.Contains(strings.Join(got, " "), "vpn") {
+			t.Errorf("told before: %q", got)
+		}
+		time.Sleep(holdBase / 2)
+		p.over("ppp0")
+		p.until("tun0", holdBase)
+	})
+}
+
+// One that is not there any more is not waited for.
+func TestLinkThatCarriedIsGone(t *testing.T) {
+	for _, name := range []string{"canal", "lte"} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newTwoLinks(t, "vpn canal")
+			p.links.o.Carried = name
+			p.links.inherit()
+			p.start()
+			p.until("tun0", 5*time.Second)
+			p.expect(status.OK, status.ReasonConnected, "vpn (openvpn) on tun0")
+		})
+	}
 }
 
 // What an OpenVPN keeps of an earlier run is its own from then on.

@@ -85,7 +85,11 @@ func (l *Links) moving(before, next *member) status.Update {
 // is wrong with the others.
 func (l *Links) compose(now time.Time) status.Update {
 	m := l.front
-	if m == nil {
+	switch {
+	case m != nil:
+	case l.heir != nil && l.heir.hopeful():
+		m = l.heir // tunnels go on over it: what another link lacks is not their end
+	default:
 		m = l.members[0]
 	}
 	u := m.update
