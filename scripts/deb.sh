@@ -30,11 +30,12 @@ program() {
 # package ARCH stages what debhelper packs and has it packed.
 package() {
 	stage=$work/edgeagent-$version-$1
-	mkdir -p "$stage/build/examples"
+	mkdir -p "$stage/build/examples" "$stage/build/docs"
 	cp -r packaging/debian "$stage/debian"
 	program "$1" "$stage/build/edgeagent"
 	cp configs/edgeagent.yaml "$stage/build/"
 	cp -r "$work/manual" docs/man/edgeagent-localproxy.1 "$stage/build/"
+	cp docs/reasons.md docs/field-guide.md docs/field-guide.ja.md "$stage/build/docs/"
 	cp configs/canal.yaml configs/failover.yaml configs/minimal.yaml "$stage/build/examples/"
 	scripts/deb-changelog.sh "$version" <CHANGELOG.md >"$stage/debian/changelog"
 	(cd "$stage" && DEB_HOST_ARCH=$1 debian/rules binary) >"$work/log" 2>&1 || {

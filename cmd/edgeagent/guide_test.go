@@ -22,9 +22,8 @@ func readDoc(t *testing.T, name string) string {
 	return string(data)
 }
 
-// unfilledScreen is what a device shows whose conffile holds text, in the words
-// of this version.
-func unfilledScreen(t *testing.T, text, age string) string {
+// unfilledDevice is how a device is whose conffile holds text, for a second.
+func unfilledDevice(t *testing.T, text string) status.Snapshot {
 	t.Helper()
 	const place = "/etc/edgeagent/edgeagent.yaml"
 	dir := t.TempDir()
@@ -46,8 +45,15 @@ func unfilledScreen(t *testing.T, text, age string) string {
 	board.Set("config", u)
 	s := board.Snapshot()
 	s.Now = s.Since.Add(time.Second)
-	screen, _, _ := strings.Cut(status.Text(s, status.TextOptions{}), "More: ") // it comes after the commands
-	return strings.Replace(screen, "for 1 s", "for "+age, 1)
+	return s
+}
+
+// inWords is what s shows above the commands, in the words of this version.
+func inWords(s status.Snapshot, in status.Language) string {
+	screen, _, _ := strings.Cut(status.Text(s, status.TextOptions{Language: in}), map[status.Language]string{
+		status.English: "More: ", status.Japanese: "詳細: ",
+	}[in])
+	return strings.TrimSpace(screen)
 }
 
 // The screens of the installation guide are those of the program.
@@ -57,12 +63,13 @@ func TestGuideShowsRealScreens(t *testing.T) {
 	indented := func(screen string) string {
 		return "    " + strings.ReplaceAll(strings.TrimSpace(screen), "\n", "\n    ")
 	}
-	if want := indented(unfilledScreen(t, shipped, "1 s")); !strings.Contains(guide, want) {
+	if want := indented(inWords(unfilledDevice(t, shipped), status.English)); !strings.Contains(guide, want) {
 		t.Errorf("after the installation the guide should show\n%s", want)
 	}
 	filled := strings.NewReplacer(`thing: "" `, "thing: gw-042 ", `region: "" `, "region: ap-northeast-1 ",
 		`host: ""`, "host: xxxxxxxxxxxxxx-ats.iot.ap-northeast-1.amazonaws.com").Replace(shipped)
-	screen, _, _ := strings.Cut(unfilledScreen(t, filled, "2 s"), "\n  link ")
+	screen, _, _ := strings.Cut(inWords(unfilledDevice(t, filled), status.English), "\n  link ")
+	screen = strings.Replace(screen, "for 1 s", "for 2 s", 1)
 	if want := indented(screen); !strings.Contains(guide, want) {
 		t.Errorf("after the values are filled in the guide should show\n%s", want)
 	}
@@ -71,7 +78,7 @@ func TestGuideShowsRealScreens(t *testing.T) {
 // What documents link to is there, and what they hand out as JSON is JSON.
 func TestDocumentsHoldTogether(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-	for _, doc := range []string{"README.md", "docs/install.md", "docs/aws-setup.md"} {
+	for _, doc := range []string{"README.md", "README.ja.md", "docs/install.md", "docs/aws-setup.md"} {
 		found := link.FindAllStringSubmatch(readDoc(t, doc), -1)
 		if len(found) == 0 {
 			t.Errorf("%s links to nothing", doc)

@@ -47,7 +47,7 @@ func drawHour(past history.History, o status.TextOptions, plain bool) string {
 		width = 80
 	}
 	width = min(hourMinutes, width-hourColumn-hourNumber)
-	if len(past.Series) == 0 || width < 1 {
+	if width < 1 || !slices.ContainsFunc(past.Series, known) {
 		return ""
 	}
 	var b strings.Builder
@@ -68,6 +68,11 @@ func drawHour(past history.History, o status.TextOptions, plain bool) string {
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return b.String()
+}
+
+// known reports whether a series has a value.
+func known(s history.Series) bool {
+	return slices.ContainsFunc(s.Values, func(v *float64) bool { return v != nil })
 }
 
 func series(past history.History, name string) []*float64 {
@@ -95,14 +100,14 @@ func latest(values []*float64) string {
 // sum is the total of what is known, or nothing.
 func sum(text func(float64) string) func([]*float64) string {
 	return func(values []*float64) string {
-		total, known := 0.0, false
+		if !known(history.Series{Values: values}) {
+			return ""
+		}
+		total := 0.0
 		for _, v := range values {
 			if v != nil {
-				total, known = total+*v, true
+				total += *v
 			}
-		}
-		if !known {
-			return ""
 		}
 		return text(total)
 	}

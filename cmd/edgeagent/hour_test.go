@@ -78,8 +78,10 @@ func TestDrawHourInJapanese(t *testing.T) {
 }
 
 func TestDrawHourWithoutPast(t *testing.T) {
-	if got := drawHour(history.History{}, status.TextOptions{}, false); got != "" {
-		t.Errorf("got %q", got)
+	for _, past := range []history.History{{}, {Series: []history.Series{{Name: "losses", Values: []*float64{nil}}}}} {
+		if got := drawHour(past, status.TextOptions{}, false); got != "" {
+			t.Errorf("got %q", got)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ type screen struct {
 	json     bool
 	terminal bool
 	options  status.TextOptions
-	plain    bool                       // ASCII only
+	plain    bool                       // sparklines in ASCII
 	size     func() (width, height int) // of the terminal, in characters; 0 is unknown
 	hour     *hour                      // below what is watched; nil: nothing
 }
@@ -41,7 +41,10 @@ func newScreen(w io.Writer, json bool) *screen {
 			return width, height
 		}
 	}
-	s.options.Language, s.plain = locale.Language, !locale.UTF8
+	s.options.Language = locale.Language
+	// Terminals set up for Japanese may give block elements two columns, and the
+	// lines would break (Unicode Standard Annex 11, A).
+	s.plain = !locale.UTF8 || locale.Language == status.Japanese
 	return s
 }
 
