@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"edgeagent/internal/history"
 	"edgeagent/internal/status"
@@ -102,6 +104,16 @@ func TestPageAndMetrics(t *testing.T) {
 			t.Errorf("%s was %v and is %v", sample, was, is)
 		}
 	}
+	pastHasLoss(t, l, "before a reload")
+	began := time.Now()
+	a.Signal(syscall.SIGHUP)
+	waitStarted(t, a, began)
+	pastHasLoss(t, l, "after a reload")
+}
+
+// pastHasLoss checks that the page knows of the link's loss.
+func pastHasLoss(t *testing.T, l *Lab, when string) {
+	t.Helper()
 	var h history.History
 	must(t, json.Unmarshal([]byte(fetch(t, l.Device, "http://"+pageAddress+"/v1/history")), &h))
 	states := map[status.State]bool{}
@@ -109,7 +121,7 @@ func TestPageAndMetrics(t *testing.T) {
 		states[span.State] = true
 	}
 	if h.Stages[0].Name != "link" || !states[status.OK] || !states[status.Down] {
-		t.Errorf("the history has %+v", h.Stages)
+		t.Errorf("%s the history has %+v", when, h.Stages)
 	}
 }
 
