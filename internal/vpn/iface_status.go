@@ -95,7 +95,7 @@ func (w *warden) describeDown(u *status.Update) {
 		parts = append(parts, w.rescue.note)
 	}
 	if r, at, ok := w.rescue.ladder.next(); ok && w.rescue.doing == nil {
-		parts = append(parts, fmt.Sprintf("%s at %s", r.does, later(at, w.rescue.rest).Format(time.TimeOnly)))
+		parts = append(parts, fmt.Sprintf("next: %s at %s", r.does, later(at, w.rescue.rest).Format(time.TimeOnly)))
 	}
 	// What is done by itself does not tell a person on the site what to look at.
 	if u.Reason == status.ReasonRecovering && u.Hint == "" {

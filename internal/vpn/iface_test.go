@@ -301,7 +301,7 @@ func TestRungThatFailsIsNamedAndPassed(t *testing.T) {
 		l.unplug("ppp0")
 		time.Sleep(inspectEvery + 90*time.Second)
 		next := time.Now().Add(30*time.Second - inspectEvery)
-		l.expect(status.Down, status.ReasonRecovering, "activate the connection failed: no such connection; activate the connection at ")
+		l.expect(status.Down, status.ReasonRecovering, "activate the connection failed: no such connection; next: activate the connection at ")
 		if got := l.link.rungs(); got != 1 {
 			t.Errorf("%d rungs taken, want that one", got)
 		}

@@ -125,7 +125,7 @@ func (k *keeper) comingText() []string {
 		}
 	}
 	if r, at, ok := k.ladder.next(); ok && k.ladder.last != nil {
-		out = append(out, fmt.Sprintf("%s at %s", r.does, at.Format(time.TimeOnly)))
+		out = append(out, fmt.Sprintf("next: %s at %s", r.does, at.Format(time.TimeOnly)))
 	}
 	return out
 }

@@ -58,7 +58,7 @@ func TestLadderSaysWhatItDoesAndWhatComes(t *testing.T) {
 		lost := time.Now()
 		time.Sleep(61 * time.Second)
 		next := lost.Add(5 * time.Minute)
-		w.expect(status.Down, status.ReasonRecovering, "reconnect at "+lost.Add(time.Minute).Format(time.TimeOnly)+"; reread the configuration at "+next.Format(time.TimeOnly))
+		w.expect(status.Down, status.ReasonRecovering, "reconnect at "+lost.Add(time.Minute).Format(time.TimeOnly)+"; next: reread the configuration at "+next.Format(time.TimeOnly))
 		f := w.last().Facts
 		if f["recovery"] != "reconnect" || f["recovery_next"] != "reread the configuration" || f["recovery_next_at"] != next.UTC().Format(time.RFC3339) {
 			t.Errorf("facts %v", f)
