@@ -38,7 +38,8 @@ func checkTLS(ctx context.Context, x *examination) outcome {
 func checkConnect(ctx context.Context, x *examination) outcome {
 	f := x.trial.Connect(ctx)
 	if f == nil {
-		return ok("accepted with client id " + x.config.MQTT.ClientID + trialSuffix)
+		return ok("accepted with client id " + x.config.MQTT.ClientID + trialSuffix).
+			learning(func(x *examination) { x.connected = true })
 	}
 	if c, known := x.stage("broker"); known && c.State.Usable() {
 		return skipped("the policy allows no second client id beside the daemon's, which is connected: " + c.Detail)
@@ -51,6 +52,9 @@ func checkConnect(ctx context.Context, x *examination) outcome {
 func checkSubscribe(ctx context.Context, x *examination) outcome {
 	if !x.config.Tunnel.Enabled {
 		return skipped("tunnels are disabled")
+	}
+	if !x.connected {
+		return skipped("waits for broker.connect")
 	}
 	if f := x.trial.Subscribe(ctx); f != nil {
 		return fault(f.Detail, f.Hint)

@@ -25,7 +25,8 @@ type examination struct {
 	addrs  []netip.Addr // private addresses of the endpoint
 	// tunneling is the private address of the tunneling service; invalid: none.
 	tunneling netip.AddrPort
-	trial     *mqtt.Trial // connected
+	trial     *mqtt.Trial // TLS is up
+	connected bool        // by the trial
 	ends      []func()    // when all checks are over
 }
 

@@ -17,6 +17,7 @@ const usage = `usage: labctl up [EDGEAGENT]        bring a lab up, with the agen
        labctl shell [NODE [CMD ...]]  enter a running lab: device (default), uplink or vpc
        labctl demo EDGEAGENT        the whole story in under 90 s
        labctl bench EDGEAGENT       measure the agent
+       labctl field EDGEAGENT       break it in every way, write down what it says
        labctl sweep                 remove what killed labs have left
 `
 
@@ -59,6 +60,8 @@ func run(ctx context.Context, args []string) error {
 		return demo(ctx, os.Stdout, rest[0])
 	case command == "bench" && len(rest) == 1:
 		return bench(ctx, os.Stdout, rest[0])
+	case command == "field" && len(rest) == 1:
+		return fieldTests(ctx, os.Stdout, rest[0])
 	case command == "sweep" && len(rest) == 0:
 		return lab.Sweep()
 	}
