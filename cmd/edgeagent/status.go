@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"edgeagent/internal/clock"
 	"edgeagent/internal/config"
 	"edgeagent/internal/control"
 	"edgeagent/internal/status"
@@ -52,7 +53,17 @@ func askStatus(ctx context.Context, c *control.Client) (status.Snapshot, error) 
 	if errors.As(err, &unreachable) {
 		return withoutDaemon(unreachable, time.Now()), nil
 	}
+	s.Warnings = append(s.Warnings, clockWarning(clock.Synchronised())...)
 	return s, explain(err)
+}
+
+// clockWarning warns of a clock that no time server has confirmed. The daemon's
+// sandbox keeps it from asking the kernel; every user may.
+func clockWarning(yes, known bool) []status.Warning {
+	if yes || !known {
+		return nil
+	}
+	return []status.Warning{status.NewWarning(status.WarnClock, "")}
 }
 
 // withoutDaemon has no Since: nobody knows since when it is so.

@@ -43,6 +43,17 @@ func TestWithoutDaemonByCause(t *testing.T) {
 	}
 }
 
+func TestClockWarning(t *testing.T) {
+	for _, tc := range []struct {
+		yes, known bool
+		want       int
+	}{{true, true, 0}, {false, true, 1}, {false, false, 0}} {
+		if got := clockWarning(tc.yes, tc.known); len(got) != tc.want {
+			t.Errorf("synchronised %v, known %v: %v", tc.yes, tc.known, got)
+		}
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	for state, want := range map[status.State]int{
 		status.OK: 0, status.Waiting: 1, status.Starting: 1, status.Degraded: 1, status.Down: 1,

@@ -10,6 +10,7 @@ import (
 
 	"edgeagent/internal/config"
 	"edgeagent/internal/control"
+	"edgeagent/internal/power"
 )
 
 // Options is what the daemon is started with.
@@ -87,7 +88,7 @@ func (p *parts) serve(ctx context.Context, o Options, listener *control.Listener
 		services.Go(func() { page.Run(serviceCtx) })
 	}
 	services.Go(func() { p.watchWarnings(serviceCtx, o.Warnings) })
-	services.Go(func() { watchSurroundings(serviceCtx, p.board, thisDevice{}) })
+	services.Go(func() { watchSurroundings(serviceCtx, p.board, func() power.Reading { return power.Read("/") }) })
 	n := newNotifier(p.board, o.Log)
 	n.leaving = leaving
 	services.Go(func() { n.run(serviceCtx) })

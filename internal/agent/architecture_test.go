@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"cmd/edgeagent": {
 		"internal/config", "internal/handover", "internal/status", "internal/control", "internal/agent",
 		"internal/resolver", "internal/localproxy", "internal/manual", "internal/check", "internal/bundle",
-		"internal/modem", "internal/history", "internal/metrics",
+		"internal/modem", "internal/history", "internal/clock", "internal/metrics",
 	},
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"edgeagent/internal/clock"
 	"edgeagent/internal/power"
 	"edgeagent/internal/status"
 )
@@ -17,36 +16,24 @@ const (
 	certSoon  = 30 * 24 * time.Hour // a month for whoever issues certificates
 )
 
-// surroundings is what the device says of itself.
-type surroundings interface {
-	// Synchronised is whether a time server has confirmed the clock.
-	Synchronised() (yes, known bool)
-	Power() power.Reading
-}
-
-// thisDevice is the one that the daemon runs on.
-type thisDevice struct{}
-
-func (thisDevice) Synchronised() (yes, known bool) { return clock.Synchronised() }
-func (thisDevice) Power() power.Reading            { return power.Read("/") }
-
 // watchSurroundings publishes the warnings that hold, each minute, until ctx
-// ends. What holds no more is gone with the next look.
-func watchSurroundings(ctx context.Context, board *status.Board, d surroundings) {
+// ends. What holds no more is gone with the next look. Whether the clock is
+// synchronised is asked by the client: the unit's ProtectClock= forbids it here.
+func watchSurroundings(ctx context.Context, board *status.Board, supply func() power.Reading) {
 	tick := time.NewTicker(warnEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			board.SetWarnings(warnings(board.Snapshot(), d))
+			board.SetWarnings(warnings(board.Snapshot(), supply()))
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// warnings is a pure function of what the stages and the device say.
-func warnings(s status.Snapshot, d surroundings) []status.Warning {
+// warnings is a pure function of what the stages and the sensors say.
+func warnings(s status.Snapshot, supply power.Reading) []status.Warning {
 	var all []status.Warning
 	add := func(id status.WarningID, detail string) { all = append(all, status.NewWarning(id, detail)) }
 	link, _ := s.Stage("link")
@@ -58,15 +45,12 @@ func warnings(s status.Snapshot, d surroundings) []status.Warning {
 	if end, soon := endsSoon(broker, s.Now); soon {
 		add(status.WarnIoTCert, "until "+end)
 	}
-	if yes, known := d.Synchronised(); known && !yes {
-		add(status.WarnClock, "")
-	}
 	if cost, ok := link.Facts.Number("ping_mb_a_day"); ok && link.State.Usable() {
 		add(status.WarnChattyPing, fmt.Sprintf("%.1f MB a day", cost))
 	}
-	if r := d.Power(); r.UnderVoltage {
+	if supply.UnderVoltage {
 		add(status.WarnVoltage, "")
-	} else if r.Sagged {
+	} else if supply.Sagged {
 		add(status.WarnVoltagePast, "")
 	}
 	if leaking(s) {

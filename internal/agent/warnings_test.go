@@ -12,15 +12,6 @@ import (
 	"edgeagent/internal/status"
 )
 
-// fakeDevice is a well one unless told otherwise.
-type fakeDevice struct {
-	unsynchronised, unknown bool
-	power                   power.Reading
-}
-
-func (d *fakeDevice) Synchronised() (yes, known bool) { return !d.unsynchronised, !d.unknown }
-func (d *fakeDevice) Power() power.Reading            { return d.power }
-
 func TestWarnings(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	in := func(days int) string { return now.Add(time.Duration(days) * 24 * time.Hour).Format(time.RFC3339) }
@@ -30,7 +21,7 @@ func TestWarnings(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		stages []status.Condition
-		device fakeDevice
+		supply power.Reading
 		want   []status.Warning
 	}{
 		{name: "all well", stages: []status.Condition{stage("link", "connected", status.Facts{"cert_expires": in(31), "ping_s": 1})}},
@@ -43,18 +34,16 @@ func TestWarnings(t *testing.T) {
 		{name: "ping on a metered link", stages: []status.Condition{{Stage: "link", State: status.OK, Facts: status.Facts{"ping_mb_a_day": 11.75}}},
 			want: []status.Warning{status.NewWarning(status.WarnChattyPing, "11.8 MB a day")}},
 		{name: "ping of a lost link", stages: []status.Condition{{Stage: "link", State: status.Down, Facts: status.Facts{"ping_mb_a_day": 11.75}}}},
-		{name: "clock", device: fakeDevice{unsynchronised: true}, want: []status.Warning{status.NewWarning(status.WarnClock, "")}},
-		{name: "the kernel may not be asked", device: fakeDevice{unsynchronised: true, unknown: true}},
-		{name: "under-voltage", device: fakeDevice{power: power.Reading{UnderVoltage: true, Sagged: true}},
+		{name: "under-voltage", supply: power.Reading{UnderVoltage: true, Sagged: true},
 			want: []status.Warning{status.NewWarning(status.WarnVoltage, "")}},
-		{name: "under-voltage before", device: fakeDevice{power: power.Reading{Sagged: true}},
+		{name: "under-voltage before", supply: power.Reading{Sagged: true},
 			want: []status.Warning{status.NewWarning(status.WarnVoltagePast, "")}},
 		{name: "leak", stages: []status.Condition{stage("endpoint", status.ReasonLeak, nil)},
 			want: []status.Warning{status.NewWarning(status.WarnLeak, "")}},
 		{name: "trampled", stages: []status.Condition{stage("dns", status.ReasonHostTrampled, nil)},
 			want: []status.Warning{status.NewWarning(status.WarnLeak, "")}},
 	} {
-		if diff := cmp.Diff(tc.want, warnings(status.Snapshot{Now: now, Stages: tc.stages}, &tc.device)); diff != "" {
+		if diff := cmp.Diff(tc.want, warnings(status.Snapshot{Now: now, Stages: tc.stages}, tc.supply)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tc.name, diff)
 		}
 	}
@@ -65,18 +54,18 @@ func TestWarningsClearThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		board := status.NewBoard("gw", "test", "link")
-		d := &fakeDevice{unsynchronised: true}
-		go watchSurroundings(ctx, board, d)
+		var supply power.Reading
+		go watchSurroundings(ctx, board, func() power.Reading { return supply })
 		for _, tc := range []struct {
-			unsynchronised bool
-			want           int
+			sagged bool
+			want   int
 		}{{true, 1}, {false, 0}, {true, 1}} {
 			synctest.Wait()
-			d.unsynchronised = tc.unsynchronised
+			supply.Sagged = tc.sagged
 			time.Sleep(warnEvery)
 			synctest.Wait()
 			if got := board.Snapshot().Warnings; len(got) != tc.want {
-				t.Errorf("unsynchronised %v: %+v", tc.unsynchronised, got)
+				t.Errorf("sagged %v: %+v", tc.sagged, got)
 			}
 		}
 		stop()

@@ -47,7 +47,7 @@ func Text(s Snapshot, o TextOptions) string {
 		b.WriteString(c.advice(s.FixFirst, o))
 	}
 	for _, w := range s.worth() {
-		b.WriteString(c.labelled(c.words.Note, c.warning(w), o))
+		b.WriteString(c.labelled(c.words.Note, c.note(w), o))
 	}
 	return b.String()
 }
@@ -57,19 +57,27 @@ func (c *catalogue) labelled(label, text string, o TextOptions) string {
 	return Wrap(label, Width(label), text, o.Width)
 }
 
-// warning is one in a line: what, how much, and what to do.
-func (c *catalogue) warning(w Warning) string {
-	t, ok := c.warnings[w.ID]
-	if !ok || w.Text != english.warnings[w.ID].title {
-		t.title = w.Text // of a daemon that is not of this version
+// warning returns text and hint of w in the catalogue's language, as far as they
+// are known there: a daemon of another version may word them otherwise.
+func (c *catalogue) warning(w Warning) (text, hint string) {
+	known := english.warnings[w.ID]
+	text, hint = w.Text, w.Hint
+	if text == known.title {
+		text = c.warnings[w.ID].title
 	}
-	if !ok || w.Hint != english.warnings[w.ID].hint {
-		t.hint = w.Hint
+	if hint == known.hint {
+		hint = c.warnings[w.ID].hint
 	}
+	return text, hint
+}
+
+// note is a warning in one line: what, how much, and what to do.
+func (c *catalogue) note(w Warning) string {
+	text, hint := c.warning(w)
 	if w.Detail != "" {
-		t.title += " (" + w.Detail + ")"
+		text += " (" + w.Detail + ")"
 	}
-	return t.title + ": " + t.hint
+	return text + ": " + hint
 }
 
 // advice is what to do about the root cause, and where to read more.

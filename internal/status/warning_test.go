@@ -75,7 +75,7 @@ func TestWarningOfAnotherVersion(t *testing.T) {
 		{ID: WarnClock, Text: "the clock drifts", Hint: "wait."},
 		{ID: "too-hot", Text: "the clock drifts", Hint: "wait."},
 	} {
-		if got := japanese.warning(w); got != "the clock drifts: wait." {
+		if got := japanese.note(w); got != "the clock drifts: wait." {
 			t.Errorf("%s: %q", w.ID, got)
 		}
 	}
