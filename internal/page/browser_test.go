@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,8 +40,11 @@ var (
 // open shows url in a headless Chromium, with a new profile, for 5 s of the
 // browser's own time. It can reach the loopback address alone. With
 // PAGE_SCREENSHOTS set there is a picture in that directory, to be looked at.
-func open(t *testing.T, url, size string) view {
+func open(t *testing.T, url, size string, more ...string) view {
 	t.Helper()
+	if more == nil {
+		more = []string{"--accept-lang=en-US"}
+	}
 	if _, err := os.Stat(chromium); err != nil {
 		t.Skip("needs Debian's chromium:", err)
 	}
@@ -51,12 +55,13 @@ func open(t *testing.T, url, size string) view {
 		cmd := exec.CommandContext(ctx, chromium, append([]string{
 			"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 			"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-			"--user-data-dir=" + t.TempDir(), "--enable-logging=stderr", "--lang=en-US", "--window-size=" + size,
+			"--user-data-dir=" + t.TempDir(), "--enable-logging=stderr", "--window-size=" + size,
 			"--virtual-time-budget=5000", "--log-net-log=" + netLog,
-		}, append(action, url)...)...)
+		}, slices.Concat(more, action, []string{url})...)...)
 		var out, errs strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &errs
-		cmd.WaitDelay = time.Second // its children hold the pipes
+		cmd.Env = append(os.Environ(), "LANGUAGE=") // --accept-lang decides
+		cmd.WaitDelay = time.Second                 // its children hold the pipes
 		if err := cmd.Run(); err != nil {
 			t.Fatalf("%s: %v\n%s", url, err, &errs)
 		}
@@ -189,7 +194,7 @@ func TestBrowserHealthy(t *testing.T) {
 	if got := v.text(t, "<header>", "</header>"); !strings.HasPrefix(got, "gw-042") || !strings.Contains(got, " OK for ") || !strings.Contains(got, "edgeagent 0.1.0, up ") {
 		t.Errorf("header: %s", got)
 	}
-	chain := v.text(t, `<ol id="chain">`, "</ol>")
+	chain := v.text(t, `<ol id="chain"`, "</ol>")
 	for _, want := range []string{"link", "203.0.113.10:443", "dns", "endpoint", "broker", "round trip 41 ms", "tunnel", "last SSH"} {
 		if !strings.Contains(chain, want) {
 			t.Errorf("no %q in %s", want, chain)
@@ -218,7 +223,7 @@ func TestBrowserBroken(t *testing.T) {
 	if !strings.Contains(next, "sudo edgeagent check link") || !strings.Contains(next, "sudo edgeagent link restart") {
 		t.Errorf("nothing to type: %s", next)
 	}
-	chain := v.text(t, `<ol id="chain">`, "</ol>")
+	chain := v.text(t, `<ol id="chain"`, "</ol>")
 	if n := strings.Count(chain, "for link"); n != 4 || !strings.Contains(chain, "the uplink is fine") {
 		t.Errorf("%d stages wait for the link, want 4: %s", n, chain)
 	}
@@ -227,6 +232,28 @@ func TestBrowserBroken(t *testing.T) {
 	}
 	if strings.Contains(v.dom, "<img") {
 		t.Error("a server's words became an element")
+	}
+}
+
+// TestBrowserInJapanese: the browser's language is the page's.
+func TestBrowserInJapanese(t *testing.T) {
+	snapshot, past := path(broken)
+	url, _ := serveSite(t, snapshot, past)
+	v := open(t, url, "1000,1200", "--accept-lang=ja-JP")
+	v.quiet(t, url)
+	next, chain := v.text(t, `<div id="next"`, "</div>"), v.text(t, `<ol id="chain"`, "</ol>")
+	ja := snapshot().In(status.Japanese)
+	if !strings.Contains(next, ja.FixFirst.Title) || !strings.Contains(next, "対処: "+ja.FixFirst.Hint[:30]) {
+		t.Errorf("next: %s", next)
+	}
+	if n := strings.Count(chain, "link を待っています"); n != 4 || !strings.Contains(chain, "停止") {
+		t.Errorf("%d stages wait: %s", n, chain)
+	}
+	if got := v.text(t, `<ul id="warnings">`, "</ul>"); !strings.Contains(got, ja.Warnings[0].Text) || ja.Warnings[0].Text == snapshot().Warnings[0].Text {
+		t.Errorf("warnings: %s", got)
+	}
+	if !strings.Contains(v.dom, `<html lang="ja">`) || strings.Contains(v.text(t, "<header>", "</header>"), "DOWN") {
+		t.Error("the page itself is not in Japanese")
 	}
 }
 

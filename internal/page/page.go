@@ -148,7 +148,11 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(document)
 	case "/v1/status":
-		writeJSON(w, p.o.Snapshot())
+		language := status.English
+		if r.URL.Query().Get("lang") == "ja" {
+			language = status.Japanese
+		}
+		writeJSON(w, p.o.Snapshot().In(language))
 	case "/v1/history":
 		writeJSON(w, p.o.History())
 	case "/metrics":
