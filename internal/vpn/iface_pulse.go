@@ -25,6 +25,7 @@ type pulse struct {
 	failures  int       // probes in a row that nobody answered
 	successes int       // probes in a row that were answered, while not proven
 	failing   time.Time // when the first of the failures began
+	doubted   bool      // there was a failure since start
 	next      time.Time // of the next probe; zero: none, or one is under way
 }
 
@@ -77,8 +78,12 @@ func (p *pulse) answered(now time.Time) {
 		p.proven = true
 	}
 	p.next = now.Add(p.interval())
-	if !p.proven {
+	switch {
+	case p.proven:
+	case p.doubted:
 		p.next = now.Add(probeSpacing)
+	default:
+		p.next = now.Add(proofSpacing)
 	}
 }
 
@@ -87,7 +92,7 @@ func (p *pulse) answered(now time.Time) {
 // silent, but the resolver.
 func (p *pulse) failed(now, began, alive time.Time) {
 	p.failures++
-	p.successes = 0
+	p.successes, p.doubted = 0, true
 	p.next = now.Add(p.pause(now))
 	if p.hasty && p.proven || !p.proven && p.failures < firstProbes {
 		p.next = later(now, began.Add(probeSpacing))

@@ -39,6 +39,9 @@ const (
 	// probeSpacing is between the starts of two probes of a path in doubt: an
 	// error that comes at once ("network is unreachable") is not three failures.
 	probeSpacing = time.Second
+	// proofSpacing is instead of it while a dialled link has answered every probe
+	// since its device is there: whoever waits for it to take over waits for this.
+	proofSpacing = probeSpacing / 4
 	// tcpPart is a probe's time for its second try, over TCP.
 	tcpPart = 5 * time.Second
 	// firstProbes come in quick succession after a connection was made, as the
