@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -318,11 +319,12 @@ func TestBrowserOnAPhone(t *testing.T) {
 func TestPolicyHoldsInABrowser(t *testing.T) {
 	snapshot, past := path(func(*status.Board) {})
 	url, _ := serveSite(t, snapshot, past)
-	frame := filepath.Join(t.TempDir(), "frame.html")
-	if err := os.WriteFile(frame, []byte(`<!doctype html><iframe src="`+url+`"></iframe>`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	v := open(t, "file://"+frame, "500,500")
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(`<!doctype html><iframe src="` + url + `"></iframe>`))
+	}))
+	defer other.Close()
+	v := open(t, other.URL, "500,500")
 	if got := strings.Join(v.console, "\n"); !strings.Contains(got, "frame-ancestors") {
 		t.Errorf("the console says %q", got)
 	}
