@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,13 +36,22 @@ func newLinkListCommand() *cobra.Command {
 				if l.Active {
 					inUse = "yes"
 				}
-				rows = append(rows, []string{l.Name, l.Type, string(l.State), inUse, orDash(l.Device), orDash(l.Detail)})
+				rows = append(rows, []string{l.Name, l.Type, string(l.State), inUse, orDash(l.Device), orDash(linkDetail(l))})
 			}
 			return printTable(cmd.OutOrStdout(), rows)
 		}),
 	}
 	o.addJSONTo(cmd)
 	return cmd
+}
+
+// linkDetail leaves out what the columns before it say.
+func linkDetail(l control.LinkInfo) string {
+	detail, ok := strings.CutPrefix(l.Detail, l.Name+" ("+l.Type+")")
+	if !ok {
+		return l.Detail
+	}
+	return strings.TrimLeft(detail, ": ")
 }
 
 // newLinkRestartCommand needs no name in the usual case: the link that the tech

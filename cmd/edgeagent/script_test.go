@@ -238,7 +238,8 @@ func (b *fakeBackend) Links() []control.LinkInfo {
 	}
 	return []control.LinkInfo{
 		{Name: "vpn", Type: "openvpn", State: status.Down, Reason: status.ReasonNoAnswer, Detail: "nothing since 08:30"},
-		{Name: "canal", Type: "interface", State: status.OK, Reason: status.ReasonConnected, Device: "ppp0", Active: b.state == "ok"},
+		{Name: "canal", Type: "interface", State: status.OK, Reason: status.ReasonConnected, Device: "ppp0",
+			Detail: "canal (interface) on ppp0, 10.64.1.2", AgentBytesDay: 142_000, Active: b.state == "ok"},
 	}
 }
 

@@ -24,6 +24,7 @@ func (p *parts) Links() []control.LinkInfo {
 	for _, l := range p.links.List() {
 		all = append(all, control.LinkInfo{
 			Name: l.Name, Type: l.Type, State: l.State, Reason: l.Reason, Detail: l.Detail, Device: l.Device, Active: l.Active,
+			AgentBytesDay: l.AgentBytesDay,
 		})
 	}
 	return all

@@ -60,6 +60,9 @@ type LinkInfo struct {
 	Detail string        `json:"detail"`
 	Device string        `json:"device"` // network device; empty while there is none
 	Active bool          `json:"active"` // carries the path
+	// AgentBytesDay is what the agent itself sent and received through the device
+	// in the last 24 hours, in bytes; tunnels and others are not in it.
+	AgentBytesDay int64 `json:"agent_bytes_day"`
 }
 
 // TunnelInfo is one open tunnel as `edgeagent tunnel list --json` shows it.
