@@ -91,8 +91,8 @@ func TestClientCertificateRefusedByAlert(t *testing.T) {
 			c := newCerts(t)
 			_, addr := startBroker(t, c, awsiot.Quirks{}, func(o *awsiot.Options) {
 				o.TLS.MaxVersion = version
-				// The broker's clock is two months ahead of this device's.
-				o.TLS.Time = func() time.Time { return time.Now().Add(60 * 24 * time.Hour) }
+				// The broker's clock is four months ahead of this device's.
+				o.TLS.Time = func() time.Time { return time.Now().Add(120 * 24 * time.Hour) }
 			})
 			r := newRig(t, c, newPath(addr))
 			r.run()
