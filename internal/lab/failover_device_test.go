@@ -33,9 +33,11 @@ func TestFailoverWhenTheDeviceReportsTheLoss(t *testing.T) {
 			t.Parallel()
 			l, a := startOK(t, standby())
 			waitReadyStandby(t, a)
+			endChatter := chatter(t, l)
 			began := time.Now()
 			must(t, tt.inflict(t, l))
 			waitCarried(t, a, began, "canal")
+			endChatter()
 			if got := waysInto(t, l); got != "ppp0" {
 				t.Errorf("the VPC's range is routed by %q, want ppp0", got)
 			}
@@ -65,9 +67,11 @@ func TestFailoverWhenTheModemReportsTheLoss(t *testing.T) {
 			return linkOf(c, "vpn")["state"] == string(status.OK)
 		})
 		must(t, err)
+		endChatter := chatter(t, l)
 		began := time.Now()
 		must(t, tt.inflict())
 		s := waitCarried(t, a, began, "vpn")
+		endChatter()
 		if got := waysInto(t, l); got != "tun0" {
 			t.Errorf("%s: the VPC's range is routed by %q, want tun0", tt.name, got)
 		}

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +111,46 @@ func waysInto(t *testing.T, l *Lab) string {
 		}
 	}
 	return strings.Join(ways, " ")
+}
+
+// chatter is another program on the device that sends to machines of the VPC all
+// the time, however the path is, until the returned function is called. A packet
+// of its that leaves in the open is one that the capture sees.
+func chatter(t *testing.T, l *Lab) (stop func()) {
+	t.Helper()
+	conn, err := l.Device.ListenUDP("0.0.0.0:0")
+	must(t, err)
+	quit, done := make(chan struct{}), make(chan [2]int, 1)
+	go func() {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		var sent, refused int
+		for {
+			select {
+			case <-tick.C:
+				for _, to := range slices.Concat(BrokerAddrs, OtherAddrs) {
+					if _, err := conn.WriteTo([]byte("chatter"), &net.UDPAddr{IP: to.AsSlice(), Port: 9}); err != nil {
+						refused++
+					} else {
+						sent++
+					}
+				}
+			case <-quit:
+				done <- [2]int{sent, refused}
+				return
+			}
+		}
+	}()
+	return func() {
+		t.Helper()
+		close(quit)
+		n := <-done
+		conn.Close()
+		t.Logf("another program's packets to the VPC: %d sent, %d refused on this device", n[0], n[1])
+		if n[0] == 0 {
+			t.Error("it could send none")
+		}
+	}
 }
 
 // sessionsFrom counts the sessions that the device has opened at the broker from

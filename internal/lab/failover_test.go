@@ -20,9 +20,11 @@ func TestFailoverFromABlackHole(t *testing.T) {
 	if n := l.Canal.Traffic().Up; n != 0 {
 		t.Errorf("the standby has sent %d bytes", n)
 	}
+	endChatter := chatter(t, l)
 	began := time.Now()
 	must(t, l.BlackholeVPN(true))
 	s := waitCarried(t, a, began, "canal")
+	endChatter()
 	if got := waysInto(t, l); got != "ppp0" {
 		t.Errorf("the VPC's range is routed by %q, want ppp0", got)
 	}
