@@ -26,6 +26,9 @@ func TestTunnelDuringFailover(t *testing.T) {
 	if last := fmt.Sprint(c.Facts["last"]); !strings.Contains(last, "the private path was lost") {
 		t.Errorf("the last tunnel is told as %s", last)
 	}
+	if !strings.HasSuffix(c.Detail, "until the private path was lost") {
+		t.Errorf("status says %q", c.Detail)
+	}
 	must(t, tunnel.Close())
 	session.waitEnd(t)
 	next := open(t, l, "SSH")

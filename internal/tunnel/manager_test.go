@@ -299,7 +299,8 @@ func TestRunEnds(t *testing.T) {
 			t.Errorf("log:\n%s", r.log)
 		}
 		defer r.start()()
-		if n := len(r.proxies()); n != 1 || r.now().Reason != status.ReasonIdle {
+		if n := len(r.proxies()); n != 1 || r.now().Reason != status.ReasonIdle ||
+			!strings.HasSuffix(r.now().Detail, ", until the private path was lost") {
 			t.Errorf("%d proxies, %+v", n, r.now())
 		}
 		if r.open("S2", "SSH"); asked != 2 {

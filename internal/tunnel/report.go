@@ -89,8 +89,12 @@ func (m *Manager) condition() status.Update {
 func (m *Manager) idle() string {
 	parts := []string{"idle"}
 	if l := m.last; l != nil {
-		parts = append(parts, fmt.Sprintf("last %s %s, %s", strings.Join(l.Services, ","),
-			l.Since.Local().Format("2006-01-02 15:04"), status.Age(l.Until.Sub(l.Since))))
+		last := fmt.Sprintf("last %s %s, %s", strings.Join(l.Services, ","),
+			l.Since.Local().Format("2006-01-02 15:04"), status.Age(l.Until.Sub(l.Since)))
+		if l.Reason == errPath.Error() {
+			last += ", until the private path was lost" // nobody hung up: open it again
+		}
+		parts = append(parts, last)
 	}
 	if t := m.trouble; t != nil && time.Since(t.at) < faultRemembered {
 		parts = append(parts, t.remark())
