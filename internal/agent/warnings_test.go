@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,14 +55,14 @@ func TestWarningsClearThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		board := status.NewBoard("gw", "test", "link")
-		var supply power.Reading
-		go watchSurroundings(ctx, board, func() power.Reading { return supply })
+		var sagged atomic.Bool
+		go watchSurroundings(ctx, board, func() power.Reading { return power.Reading{Sagged: sagged.Load()} })
 		for _, tc := range []struct {
 			sagged bool
 			want   int
 		}{{true, 1}, {false, 0}, {true, 1}} {
 			synctest.Wait()
-			supply.Sagged = tc.sagged
+			sagged.Store(tc.sagged)
 			time.Sleep(warnEvery)
 			synctest.Wait()
 			if got := board.Snapshot().Warnings; len(got) != tc.want {

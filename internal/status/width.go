@@ -56,11 +56,13 @@ func piece(text string) (first, rest string) {
 	last, end := utf8.DecodeRuneInString(text)
 	for end < len(text) {
 		next, size := utf8.DecodeRuneInString(text[end:])
-		breakable := runeWidth(last) == 2 || runeWidth(next) == 2
+		breakable := runeWidth(next) > 0 && (runeWidth(last) == 2 || runeWidth(next) == 2)
 		if breakable && !strings.ContainsRune(notFirst, next) && !strings.ContainsRune(notLast, last) {
 			break
 		}
-		last = next
+		if runeWidth(next) > 0 { // an accent belongs to the character before it
+			last = next
+		}
 		end += size
 	}
 	return text[:end], text[end:]
