@@ -35,8 +35,11 @@ package() {
 	program "$1" "$stage/build/edgeagent"
 	cp configs/edgeagent.yaml "$stage/build/"
 	cp -r "$work/manual" docs/man/edgeagent-localproxy.1 "$stage/build/"
-	cp docs/reasons.md docs/field-guide.md docs/field-guide.ja.md "$stage/build/docs/"
-	cp configs/canal.yaml configs/failover.yaml configs/minimal.yaml "$stage/build/examples/"
+	# What is read at the site, where there may be no internet.
+	for page in install aws-setup links metrics reasons field-guide field-guide.ja; do
+		cp "docs/$page.md" "$stage/build/docs/"
+	done
+	cp configs/canal.yaml configs/failover.yaml configs/minimal.yaml docs/examples/* "$stage/build/examples/"
 	scripts/deb-changelog.sh "$version" <CHANGELOG.md >"$stage/debian/changelog"
 	(cd "$stage" && DEB_HOST_ARCH=$1 debian/rules binary) >"$work/log" 2>&1 || {
 		cat "$work/log" >&2
