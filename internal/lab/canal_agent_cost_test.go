@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,10 @@ func TestSlowIdleCost(t *testing.T) {
 	bytes := after.Up + after.Down - before.Up - before.Down
 	day := float64(bytes) * float64(24*time.Hour) / float64(took)
 	t.Logf("%d bytes in %s: %.0f bytes a day; the agent counts %.0f", bytes, took.Round(time.Second), day, said()-saidBefore)
+	questions, err := os.ReadFile(l.path("log", "unbound.log"))
+	must(t, err)
+	t.Logf("since its start: %d keepalives, %d questions", brokerLog(t, l, "Received PINGREQ from "+Thing),
+		strings.Count(string(questions), " "+simAddr.String()+" "))
 	if day > dailyBytes || bytes == 0 {
 		t.Errorf("that is %.0f bytes a day, at most %d are allowed", day, dailyBytes)
 	}
