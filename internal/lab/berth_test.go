@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"strings"
@@ -27,18 +28,7 @@ func TestVacateGivesTheLANToATap(t *testing.T) {
 	machine, gateway := b.Machine.Addr().As4(), b.Gateway.As4()
 	frame := append([]byte("\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x01\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01\x02\x00\x00\x00\x00\x01"), machine[:]...)
 	frame = append(append(frame, make([]byte, 6)...), gateway[:]...)
-	_, err = tap.Write(frame)
-	must(t, err)
-	must(t, tap.SetReadDeadline(time.Now().Add(testTimeout)))
-	buf := make([]byte, 2048)
-	for {
-		n, err := tap.Read(buf)
-		must(t, err)
-		// Other frames are the neighbours' IPv6 chatter.
-		if n >= 42 && buf[12] == 8 && buf[13] == 6 && buf[21] == 2 {
-			break
-		}
-	}
+	buf := answerTo(t, tap, frame)
 	if got := netip.AddrFrom4([4]byte(buf[28:32])); got != b.Gateway {
 		t.Errorf("%s answers for the gateway", got)
 	}
@@ -48,6 +38,31 @@ func TestVacateGivesTheLANToATap(t *testing.T) {
 	if r := report(t, l); r.Frames == 0 {
 		t.Error("the capture sees nothing of the machine")
 	}
+}
+
+// answerTo sends an ARP question until it is answered, as a machine does: the
+// bridge takes a moment to forward for a tap that was just attached to.
+func answerTo(t *testing.T, tap *os.File, question []byte) []byte {
+	t.Helper()
+	buf := make([]byte, 2048)
+	for begun := time.Now(); time.Since(begun) < testTimeout; {
+		_, err := tap.Write(question)
+		must(t, err)
+		must(t, tap.SetReadDeadline(time.Now().Add(200*time.Millisecond)))
+		for {
+			n, err := tap.Read(buf)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			}
+			must(t, err)
+			// Other frames are the neighbours' IPv6 chatter.
+			if n >= 42 && buf[12] == 8 && buf[13] == 6 && buf[21] == 2 {
+				return buf
+			}
+		}
+	}
+	t.Fatal("nobody answers for the gateway")
+	return nil
 }
 
 // openTap takes the emulator's end of a tap device.
