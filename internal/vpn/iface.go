@@ -176,10 +176,10 @@ func (i *Interface) isLeaving() bool {
 	return i.leaving
 }
 
-// Pace returns how often the link is probed while all is well.
+// Pace returns how often others may ask over the link what a probe asks.
 func (i *Interface) Pace() time.Duration {
 	p := pulse{probe: i.opts.Probe, metered: i.opts.Link.Metered}
-	return p.interval()
+	return questionPace(p.interval(), i.opts.Link.Metered)
 }
 
 // rungs implements carrier.

@@ -269,8 +269,8 @@ func (l *Links) Route(ctx context.Context, addrs ...netip.Addr) error {
 	return m.run.Route(ctx, addrs...)
 }
 
-// Pace returns how often the link that carries the path is probed while all is
-// well.
+// Pace returns how often others may ask over the link that carries the path what
+// a probe asks.
 func (l *Links) Pace() time.Duration {
 	l.mu.Lock()
 	m := l.front

@@ -14,8 +14,8 @@ func TestPaceSparesAMeteredLink(t *testing.T) {
 		want     time.Duration
 	}{
 		{false, time.Minute, time.Minute},
-		{true, time.Minute, 300 * time.Second},
-		{true, 10 * time.Minute, 10 * time.Minute},
+		{true, time.Minute, 600 * time.Second},
+		{true, 10 * time.Minute, 20 * time.Minute},
 	} {
 		v := &OpenVPN{opts: Options{Link: config.Link{Metered: tt.metered}, Probe: config.Probe{Interval: tt.interval}}}
 		if got := v.Pace(); got != tt.want {
