@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"reflect"
 	"strings"
 	"time"
 
@@ -23,12 +22,9 @@ func (w *warden) publish(now time.Time) {
 		w.i.publish(nil)
 	}
 	u := w.update()
-	before := w.shown.update
-	same := u.State == before.State && u.Reason == before.Reason && u.Detail == before.Detail && u.Hint == before.Hint
-	if same && (!w.shown.stale || reflect.DeepEqual(u.Facts, before.Facts)) {
+	if !w.shown.takes(u) {
 		return
 	}
-	w.shown.update, w.shown.stale = u, false
 	w.timers.set(factsTimer, now.Add(rescueFactsEvery))
 	w.report(u)
 }

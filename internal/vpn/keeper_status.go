@@ -20,6 +20,18 @@ type shown struct {
 	wasOK  bool // in this run
 }
 
+// takes notes u and reports whether it is news: other words, or, if figures may
+// be published again, other figures.
+func (s *shown) takes(u status.Update) bool {
+	before := s.update
+	same := u.State == before.State && u.Reason == before.Reason && u.Detail == before.Detail && u.Hint == before.Hint
+	if same && (!s.stale || reflect.DeepEqual(u.Facts, before.Facts)) {
+		return false
+	}
+	s.update, s.stale = u, false
+	return true
+}
+
 // usable reports whether the path may be used. A lost uplink has put it in
 // doubt at once.
 func (k *keeper) usable() bool { return k.path != nil && k.health.proven }
@@ -35,12 +47,9 @@ func (k *keeper) publish(now time.Time) {
 		k.o.publish(nil)
 	}
 	u := k.update()
-	before := k.shown.update
-	same := u.State == before.State && u.Reason == before.Reason && u.Detail == before.Detail && u.Hint == before.Hint
-	if same && (!k.shown.stale || reflect.DeepEqual(u.Facts, before.Facts)) {
+	if !k.shown.takes(u) {
 		return
 	}
-	k.shown.update, k.shown.stale = u, false
 	k.report(u)
 }
 
