@@ -52,12 +52,7 @@ func (x *examination) stage(name string) (status.Condition, bool) {
 	if x.daemon == nil {
 		return status.Condition{}, false
 	}
-	for _, c := range x.daemon.Stages {
-		if c.Stage == name {
-			return c, true
-		}
-	}
-	return status.Condition{}, false
+	return x.daemon.Stage(name)
 }
 
 // close ends what checks have left open for others.

@@ -80,13 +80,7 @@ func lookUpOne(ctx context.Context, server netip.AddrPort, name string) ([]netip
 	if err != nil {
 		return nil, err
 	}
-	var addrs []netip.Addr
-	for _, rr := range r.Answer {
-		if a, ok := rr.(*dns.A); ok {
-			addr, _ := netip.AddrFromSlice(a.A)
-			addrs = append(addrs, addr.Unmap())
-		}
-	}
+	addrs := answersOf(r)
 	if len(addrs) == 0 {
 		return nil, fmt.Errorf("%s answers %s, without an address", server.Addr(), dns.RcodeToString[r.Rcode])
 	}
