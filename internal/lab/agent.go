@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"edgeagent/internal/status"
@@ -128,15 +127,6 @@ func (a *Agent) Peek(ctx context.Context) (status.Snapshot, error) {
 	return decodeStatus(raw)
 }
 
-// Stage finds a stage of a snapshot.
-func Stage(s status.Snapshot, name string) (status.Condition, bool) {
-	i := slices.IndexFunc(s.Stages, func(c status.Condition) bool { return c.Stage == name })
-	if i < 0 {
-		return status.Condition{}, false
-	}
-	return s.Stages[i], true
-}
-
 // WaitStage waits until a stage is in the given state, and has the given
 // reason unless that is "". The error says what it was last.
 func (a *Agent) WaitStage(ctx context.Context, name string, state status.State, reason status.Reason) (status.Condition, error) {
@@ -154,7 +144,7 @@ func (a *Agent) Wait(ctx context.Context, name, what string, want func(status.Co
 			return err
 		}
 		var ok bool
-		if c, ok = Stage(s, name); ok && want(c) {
+		if c, ok = s.Stage(name); ok && want(c) {
 			return nil
 		}
 		return fmt.Errorf("it is %s %s: %s", c.State, c.Reason, c.Detail)

@@ -50,7 +50,7 @@ func startBus(t *testing.T, l *Lab) *bus {
 	must(t, os.WriteFile(config, []byte(strings.ReplaceAll(busConfig, "SOCKET", l.path("device", "bus"))), 0o600))
 	_, err := l.start(l.Device, "dbus", "dbus-daemon", "--nofork", "--config-file="+config)
 	must(t, err)
-	must(t, poll(within(t, testTimeout), readyEvery, func() (err error) {
+	must(t, Poll(within(t, testTimeout), readyEvery, func() (err error) {
 		b.conn, err = dbus.Connect(b.address)
 		return err
 	}))
@@ -94,7 +94,7 @@ func (b *bus) mock(service string, args ...string) {
 	argv := append([]string{"env", "DBUS_SYSTEM_BUS_ADDRESS=" + b.address, python, "-m", "dbusmock", "--system"}, args...)
 	_, err := b.lab.start(b.lab.Device, service, argv...)
 	must(b.t, err)
-	must(b.t, poll(within(b.t, testTimeout), readyEvery, func() error {
+	must(b.t, Poll(within(b.t, testTimeout), readyEvery, func() error {
 		var owned bool
 		err := b.conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, service).Store(&owned)
 		if err == nil && !owned {

@@ -29,7 +29,7 @@ func TestSlowIdleCost(t *testing.T) {
 		return n
 	}
 	began, before, saidBefore := time.Now(), l.Canal.Traffic(), said()
-	must(t, poll(within(t, 2*idleFor), statusEvery*50, func() error {
+	must(t, Poll(within(t, 2*idleFor), statusEvery*50, func() error {
 		if time.Since(began) < idleFor {
 			return errors.New("it is not idle for long enough")
 		}

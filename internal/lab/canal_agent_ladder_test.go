@@ -34,7 +34,7 @@ func TestSilentModemIsDialledAnew(t *testing.T) {
 	if next, ok := c.Facts["recovery_next_at"].(string); !ok || !after(t, next, time.Now()) || c.Facts["recovery_next"] == "" {
 		t.Errorf("the next step: %v at %v", c.Facts["recovery_next"], c.Facts["recovery_next_at"])
 	}
-	must(t, poll(within(t, testTimeout), readyEvery, func() error {
+	must(t, Poll(within(t, testTimeout), readyEvery, func() error {
 		if b.activations() == 0 {
 			return errors.New("NetworkManager was not asked to dial")
 		}
@@ -78,7 +78,7 @@ func TestPongWithoutTheVPC(t *testing.T) {
 		t.Errorf("it says %q, hint %q", c.Detail, first.Hint)
 	}
 	// That nothing happens takes its time to be seen: the first step is due after 5 s.
-	must(t, poll(within(t, agentTimeout), 10*readyEvery, func() error {
+	must(t, Poll(within(t, agentTimeout), 10*readyEvery, func() error {
 		if down := time.Since(c.Since); down < 12*time.Second {
 			return fmt.Errorf("it is down for %s only", down)
 		}

@@ -135,7 +135,7 @@ func (c *Capture) Report(ctx context.Context) (TrapReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, managementTimeout)
 	defer cancel()
 	var r TrapReport
-	err := poll(ctx, readyEvery, func() (err error) {
+	err := Poll(ctx, readyEvery, func() (err error) {
 		r, err = c.report()
 		return err
 	})

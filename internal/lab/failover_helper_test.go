@@ -38,12 +38,12 @@ type carriedBy struct {
 func waitCarried(t *testing.T, a *Agent, since time.Time, link string) carriedBy {
 	t.Helper()
 	var c carriedBy
-	err := poll(within(t, agentTimeout), statusEvery, func() error {
+	err := Poll(within(t, agentTimeout), statusEvery, func() error {
 		s, err := a.Peek(t.Context())
 		if err != nil {
 			return err
 		}
-		l, _ := Stage(s, "link")
+		l, _ := s.Stage("link")
 		if got := fmt.Sprint(l.Facts["link"]); got != link || !l.State.Usable() {
 			return fmt.Errorf("the link is %s %s: %s", l.State, l.Reason, l.Detail)
 		}
@@ -192,7 +192,7 @@ func stream(t *testing.T, l *Lab) (stop func() int) {
 		close(quit)
 		sent := <-done
 		must(t, cmd.Wait())
-		err := poll(within(t, agentTimeout), 10*readyEvery, func() error {
+		err := Poll(within(t, agentTimeout), 10*readyEvery, func() error {
 			if given, taken := acknowledged(t, l); given != sent || taken != sent {
 				return fmt.Errorf("of %d messages %d were given to the device and %d acknowledged by it", sent, given, taken)
 			}

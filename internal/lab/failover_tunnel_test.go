@@ -82,7 +82,7 @@ func TestUpgradeKeepsTheActiveLink(t *testing.T) {
 // link. Another link must not carry in between.
 func waitVersionCarried(t *testing.T, u *upgradeRig, link string) {
 	t.Helper()
-	must(t, poll(within(t, agentTimeout), statusEvery, func() error {
+	must(t, Poll(within(t, agentTimeout), statusEvery, func() error {
 		s, err := u.Peek(t.Context())
 		if err != nil {
 			return err

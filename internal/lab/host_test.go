@@ -103,7 +103,7 @@ func TestNothingIsLeftAfterSIGKILL(t *testing.T) {
 	must(t, cmd.Process.Signal(syscall.SIGKILL))
 	_ = cmd.Wait() // it was killed
 	for _, pid := range inside {
-		must(t, poll(within(t, testTimeout), readyEvery, func() error {
+		must(t, Poll(within(t, testTimeout), readyEvery, func() error {
 			if startTime(pid) != "" {
 				return errors.New("still there")
 			}

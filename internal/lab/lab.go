@@ -162,9 +162,9 @@ func parallel(fns ...func() error) error {
 	return errors.Join(errs...)
 }
 
-// poll calls try at that pace until it succeeds or ctx ends; the error is then
+// Poll calls try at that pace until it succeeds or ctx ends; the error is then
 // the last one of a try that was not cut off.
-func poll(ctx context.Context, every time.Duration, try func() error) error {
+func Poll(ctx context.Context, every time.Duration, try func() error) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var last error

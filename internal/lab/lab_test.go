@@ -241,7 +241,7 @@ func TestLinkDownAndUp(t *testing.T) {
 			t.Errorf("%s down: default route kept %v, want %v", tt.name, kept, tt.keepRoute)
 		}
 		must(t, tt.up())
-		err = poll(within(t, testTimeout), readyEvery, func() error {
+		err = Poll(within(t, testTimeout), readyEvery, func() error {
 			_, err := l.Device.Resolve(t.Context(), PublicDNS, OrdinaryHost)
 			return err
 		})

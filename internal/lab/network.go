@@ -20,7 +20,7 @@ func (l *Lab) connect(ctx context.Context) error {
 	}
 	// The kernel tells of a carrier a moment after both ends are up. A device
 	// that starts in that moment meets a world that nobody asked for.
-	return poll(ctx, readyEvery, func() error { return l.Device.Do(hasCarrier) })
+	return Poll(ctx, readyEvery, func() error { return l.Device.Do(hasCarrier) })
 }
 
 // hasCarrier runs on the device.

@@ -118,7 +118,7 @@ func snapshot(t *testing.T, a *Agent) status.Snapshot {
 
 func stage(t *testing.T, s status.Snapshot, name string) status.Condition {
 	t.Helper()
-	c, ok := Stage(s, name)
+	c, ok := s.Stage(name)
 	if !ok {
 		t.Fatalf("no stage %s in the status", name)
 	}
@@ -157,7 +157,7 @@ func brokerLog(t *testing.T, l *Lab, text string) int {
 // happened a moment after the device knows it.
 func waitBrokerLog(t *testing.T, l *Lab, text string) {
 	t.Helper()
-	err := poll(within(t, brokerTimeout), readyEvery, func() error { return contains(l.path("log", "mosquitto.log"), text) })
+	err := Poll(within(t, brokerTimeout), readyEvery, func() error { return contains(l.path("log", "mosquitto.log"), text) })
 	if err != nil {
 		t.Errorf("at the broker: %v", err)
 	}

@@ -67,7 +67,7 @@ func list(t *testing.T, l *Lab) []listed {
 func waitList(t *testing.T, l *Lab, what string, want func([]listed) bool) []listed {
 	t.Helper()
 	var last []listed
-	err := poll(within(t, agentTimeout), statusEvery, func() error {
+	err := Poll(within(t, agentTimeout), statusEvery, func() error {
 		if last = list(t, l); want(last) {
 			return nil
 		}
@@ -119,7 +119,7 @@ func onlyProxy(t *testing.T, a *Agent) int {
 // waitNoProcess waits until a process is gone and reaped.
 func waitNoProcess(t *testing.T, pid int) {
 	t.Helper()
-	must(t, poll(within(t, testTimeout), readyEvery, func() error {
+	must(t, Poll(within(t, testTimeout), readyEvery, func() error {
 		if start := startTime(pid); start != "" {
 			return fmt.Errorf("process %d is still there: %s", pid, procField(pid, "status", "State"))
 		}

@@ -55,7 +55,7 @@ func TestTunnelOutlivesTheBrokerButNotTheLink(t *testing.T) {
 // of an ssh session is gone, and not only the way to it.
 func waitNoneOf(t *testing.T, l *Lab, name string) {
 	t.Helper()
-	must(t, poll(within(t, testTimeout), readyEvery, func() error {
+	must(t, Poll(within(t, testTimeout), readyEvery, func() error {
 		pids, err := l.Device.Processes(name)
 		if err == nil && len(pids) > 0 {
 			err = fmt.Errorf("%s still runs as %v", name, pids)

@@ -28,7 +28,7 @@ func setConfig(t *testing.T, l *Lab, old, text string) {
 func waitStarted(t *testing.T, a *Agent, since time.Time) status.Snapshot {
 	t.Helper()
 	var s status.Snapshot
-	must(t, poll(within(t, agentTimeout), statusEvery, func() (err error) {
+	must(t, Poll(within(t, agentTimeout), statusEvery, func() (err error) {
 		if s, err = a.Peek(t.Context()); err == nil && (!s.Started.After(since) || s.State != status.OK) {
 			err = fmt.Errorf("the agent of %v is %s", s.Started, s.State)
 		}
@@ -123,7 +123,7 @@ func TestKillAfterUpgrade(t *testing.T) {
 	proxy := onlyProxy(t, u.Agent)
 	u.install(t, u.newer)
 	u.hup()
-	must(t, poll(within(t, agentTimeout), time.Millisecond, func() error {
+	must(t, Poll(within(t, agentTimeout), time.Millisecond, func() error {
 		if strings.Contains(u.logText(t), "executing the new program") {
 			return nil
 		}
@@ -153,7 +153,7 @@ func TestStopWhileUpgrading(t *testing.T) {
 	proxy := onlyProxy(t, u.Agent)
 	u.install(t, u.newer)
 	u.hup()
-	must(t, poll(within(t, agentTimeout), time.Millisecond, func() error {
+	must(t, Poll(within(t, agentTimeout), time.Millisecond, func() error {
 		if strings.Contains(u.logText(t), "OpenVPN goes on") {
 			return nil
 		}

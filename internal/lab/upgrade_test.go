@@ -118,7 +118,7 @@ func (u *upgradeRig) watchControl(t *testing.T) (stop func() (longest time.Durat
 // waitVersion waits until the program of that version has all stages ok.
 func (u *upgradeRig) waitVersion(t *testing.T, version string) {
 	t.Helper()
-	err := poll(within(t, agentTimeout), statusEvery, func() error {
+	err := Poll(within(t, agentTimeout), statusEvery, func() error {
 		s, err := u.Peek(t.Context())
 		if err == nil && (s.Version != version || s.State != status.OK) {
 			err = fmt.Errorf("version %s is %s", s.Version, s.State)
@@ -270,7 +270,7 @@ func TestUpgradeRefusesABadProgram(t *testing.T) {
 	must(t, os.WriteFile(broken, []byte("#!/bin/sh\necho no such luck\nexit 3\n"), 0o755))
 	u.install(t, broken)
 	u.hup()
-	err := poll(within(t, testTimeout), statusEvery, func() error {
+	err := Poll(within(t, testTimeout), statusEvery, func() error {
 		s, err := u.Peek(t.Context())
 		if err == nil && !strings.Contains(s.Warning, "no such luck") {
 			err = fmt.Errorf("the warning is %q", s.Warning)

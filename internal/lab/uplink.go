@@ -60,7 +60,7 @@ func (l *Lab) waitTCP(ctx context.Context, p *Process, n *Node, addr netip.AddrP
 func waitReady(ctx context.Context, p *Process, every time.Duration, try func() error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	err := poll(ctx, every, func() error {
+	err := Poll(ctx, every, func() error {
 		err := try()
 		if dead := p.alive(); err != nil && dead != nil {
 			cancel(dead)

@@ -66,7 +66,7 @@ func (g *gateway) tunnels(t *testing.T, arch Arch) {
 	}
 	must(t, tunnel.Close())
 	g.waitStatus(t, func(s status.Snapshot) bool {
-		c, _ := lab.Stage(s, "tunnel")
+		c, _ := s.Stage("tunnel")
 		return c.Reason == status.ReasonIdle
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func TestSituations(t *testing.T) {
 	bin := program(t)
 	for _, s := range All() {
 		t.Run(s.Name, func(t *testing.T) {
-			if os.Getenv(allEnv) == "" && !contains(quick, s.Name) {
+			if os.Getenv(allEnv) == "" && !slices.Contains(quick, s.Name) {
 				t.Skip("takes minutes: make field-tests")
 			}
 			t.Parallel()
@@ -60,15 +61,6 @@ func (r Result) judge(t *testing.T) {
 	}
 }
 
-func contains(list []string, s string) bool {
-	for _, one := range list {
-		if one == s {
-			return true
-		}
-	}
-	return false
-}
-
 // program is the edgeagent to play with, built if none is given.
 func program(t *testing.T) string {
 	t.Helper()
@@ -92,7 +84,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("situation %q: twice, or without words", s.Name)
 		}
 		seen[s.Name] = true
-		if s.Check != "" && !contains(check.IDs(), s.Check) {
+		if s.Check != "" && !slices.Contains(check.IDs(), s.Check) {
 			t.Errorf("%s: there is no check %s", s.Name, s.Check)
 		}
 	}

@@ -75,13 +75,13 @@ func (m *Machine) Peek(ctx context.Context) (s status.Snapshot, err error) {
 // WaitStage waits until a stage is in the given state, with the given reason
 // unless that is "". The error says what it was last.
 func (m *Machine) WaitStage(ctx context.Context, name string, state status.State, reason status.Reason) (c status.Condition, err error) {
-	err = poll(ctx, func() error {
+	err = lab.Poll(ctx, pollEvery, func() error {
 		s, err := m.Peek(ctx)
 		if err != nil {
 			return err
 		}
 		var ok bool
-		if c, ok = lab.Stage(s, name); ok && c.State == state && (reason == "" || c.Reason == reason) {
+		if c, ok = s.Stage(name); ok && c.State == state && (reason == "" || c.Reason == reason) {
 			return nil
 		}
 		return fmt.Errorf("it is %s %s: %s", c.State, c.Reason, c.Detail)

@@ -101,7 +101,7 @@ func (m *Machine) removeCgroup() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cgroupTimeout)
 	defer cancel()
-	return poll(ctx, func() error {
+	return lab.Poll(ctx, pollEvery, func() error {
 		return m.node.Do(func() error { return removeTree(filepath.Join(cgroupRoot, m.cgroup)) })
 	})
 }

@@ -66,7 +66,7 @@ func sinceStart(t *testing.T, m *Machine) time.Duration {
 	t.Helper()
 	s, err := m.Peek(t.Context())
 	must(t, err)
-	broker, ok := lab.Stage(s, "broker")
+	broker, ok := s.Stage("broker")
 	if !ok {
 		t.Fatalf("no broker in %+v", s)
 	}

@@ -64,7 +64,7 @@ func TestNothingIsLeftAfterSIGKILL(t *testing.T) {
 	must(t, unix.Kill(leader, 0))
 	must(t, cmd.Process.Kill())
 	_ = cmd.Wait() // it was killed
-	must(t, poll(within(t, testTimeout), func() error {
+	must(t, lab.Poll(within(t, testTimeout), pollEvery, func() error {
 		if err := unix.Kill(leader, 0); !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("process 1 is still there: %v", err)
 		}

@@ -38,7 +38,7 @@ func (m *Machine) nspawn() *exec.Cmd {
 func (m *Machine) awaitLeader(ctx context.Context, nspawn int) (leader int, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, errors.New("no process 1"))
 	defer cancel()
-	err = poll(ctx, func() error {
+	err = lab.Poll(ctx, pollEvery, func() error {
 		// A zombie is a dead one that nobody has waited for yet.
 		state, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(nspawn), "stat"))
 		if err != nil || strings.Contains(string(state), ") Z ") {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"edgeagent/internal/lab"
 )
 
 // exitReboot is systemd-nspawn's exit code when the system inside wants to
@@ -140,7 +142,7 @@ func (m *Machine) bootAgain(r *run) error {
 func (m *Machine) WaitBooted(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootTimeout)
 	defer cancel()
-	err := poll(ctx, func() error {
+	err := lab.Poll(ctx, pollEvery, func() error {
 		r, err := m.Run(ctx, "systemctl", "is-system-running")
 		state := strings.TrimSpace(r.Output)
 		if err == nil && state != "running" && state != "degraded" {
@@ -165,7 +167,7 @@ func (m *Machine) Reboot(ctx context.Context) error {
 
 // WaitReboot waits for a boot after the one that Boots gave as before.
 func (m *Machine) WaitReboot(ctx context.Context, before int) error {
-	err := poll(ctx, func() error {
+	err := lab.Poll(ctx, pollEvery, func() error {
 		if m.Boots() <= before {
 			return errors.New("it has not rebooted")
 		}

@@ -105,24 +105,3 @@ func check(ctx context.Context, name string, args ...string) error {
 	}
 	return nil
 }
-
-// poll calls try until it succeeds or ctx ends; the error is then its last one.
-func poll(ctx context.Context, try func() error) error {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	var last error
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() == nil || last == nil {
-			last = err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), last)
-		case <-tick.C:
-		}
-	}
-}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"edgeagent/internal/lab"
 )
 
 // Journal returns the journal of a unit, of all of them for "", with all boots
@@ -30,7 +32,7 @@ func (m *Machine) Property(ctx context.Context, unit, name string) (string, erro
 
 // WaitProperty waits until a property of a unit has a value.
 func (m *Machine) WaitProperty(ctx context.Context, unit, name, want string) error {
-	err := poll(ctx, func() error {
+	err := lab.Poll(ctx, pollEvery, func() error {
 		got, err := m.Property(ctx, unit, name)
 		if err == nil && got != want {
 			err = fmt.Errorf("it is %q", got)
@@ -51,7 +53,7 @@ func (m *Machine) WaitActive(ctx context.Context, unit string) error {
 // WaitLine waits until the journal of a unit has a line that holds text, and
 // returns it.
 func (m *Machine) WaitLine(ctx context.Context, unit, text string) (line string, err error) {
-	err = poll(ctx, func() error {
+	err = lab.Poll(ctx, pollEvery, func() error {
 		journal, err := m.Journal(ctx, unit)
 		if err != nil {
 			return err
