@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -22,17 +23,22 @@ type event struct {
 	Elapsed                                   float64 // seconds
 }
 
+// testName names a test, or a package if Test is empty.
+type testName struct{ Package, Test string }
+
+func (n testName) String() string { return strings.TrimSpace(n.Package + " " + n.Test) }
+
 // report collects the events of all packages.
 type report struct {
 	out     io.Writer
-	outputs map[string][]string // by package and test, until it has ended
+	outputs map[testName][]string // until it has ended
 	skips   []string
 	tests   int
-	failed  int
+	failed  []string
 }
 
 func main() {
-	r := &report{out: os.Stdout, outputs: map[string][]string{}}
+	r := &report{out: os.Stdout, outputs: map[testName][]string{}}
 	if err := r.read(os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 		os.Exit(1)
@@ -62,7 +68,7 @@ func (r *report) read(in io.Reader) error {
 }
 
 func (r *report) handle(e event) {
-	key := e.Package + e.ImportPath + " " + e.Test
+	key := testName{e.Package + e.ImportPath, e.Test}
 	switch e.Action {
 	case "output", "build-output":
 		r.outputs[key] = append(r.outputs[key], e.Output)
@@ -81,9 +87,10 @@ func (r *report) end(e event, output []string) {
 	case e.Action == "build-fail":
 		fmt.Fprint(r.out, strings.Join(output, ""))
 	case e.Action == "fail":
-		r.failed++
+		r.failed = append(r.failed, testName{e.Package, e.Test}.String())
 		fmt.Fprint(r.out, strings.Join(output, ""))
 		if e.Test == "" {
+			r.unfinished(e.Package)
 			fmt.Fprintf(r.out, "FAIL %s %.1fs\n", e.Package, e.Elapsed)
 		}
 	case e.Action == "skip" && e.Test != "":
@@ -92,6 +99,23 @@ func (r *report) end(e event, output []string) {
 		fmt.Fprintf(r.out, "?    %s no test files\n", e.Package)
 	case e.Test == "":
 		fmt.Fprintf(r.out, "ok   %s %.1fs\n", e.Package, e.Elapsed)
+	}
+}
+
+// unfinished prints what those tests of a package said that never ended: it was
+// they that hung or crashed, and the go command reports no failure of theirs.
+func (r *report) unfinished(pkg string) {
+	var names []testName
+	for name := range r.outputs {
+		if name.Package == pkg && name.Test != "" {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, func(a, b testName) int { return strings.Compare(a.Test, b.Test) })
+	for _, name := range names {
+		fmt.Fprint(r.out, strings.Join(r.outputs[name], ""))
+		r.failed = append(r.failed, name.String()+" (did not end)")
+		delete(r.outputs, name)
 	}
 }
 
@@ -120,8 +144,11 @@ func (r *report) finish() bool {
 			fmt.Fprintln(r.out, "  "+s)
 		}
 	}
-	if r.failed > 0 {
-		fmt.Fprintf(r.out, "FAIL: %d of %d tests and packages\n", r.failed, r.tests)
+	if len(r.failed) > 0 {
+		fmt.Fprintf(r.out, "FAIL: %d of %d tests and packages\n", len(r.failed), r.tests)
+		for _, name := range r.failed {
+			fmt.Fprintln(r.out, "  "+name)
+		}
 		return false
 	}
 	fmt.Fprintf(r.out, "ok: %d tests\n", r.tests)

@@ -31,10 +31,18 @@ const broken = `{"ImportPath":"edgeagent/c","Action":"build-output","Output":"c.
 {"Action":"fail","Package":"edgeagent/c","Elapsed":0,"FailedBuild":"edgeagent/c"}
 `
 
+// What the go command tells of a test that hangs, and of one that waits for it.
+const hanging = `{"Action":"output","Package":"edgeagent/e","Test":"TestWaits","Output":"=== PAUSE TestWaits\n"}
+{"Action":"output","Package":"edgeagent/e","Test":"TestHangs","Output":"panic: test timed out after 20m0s\n"}
+{"Action":"output","Package":"edgeagent/e","Test":"TestHangs","Output":"goroutine 20 [sleep]:\n"}
+{"Action":"output","Package":"edgeagent/e","Output":"FAIL\tedgeagent/e\t1200.1s\n"}
+{"Action":"fail","Package":"edgeagent/e","Elapsed":1200.1}
+`
+
 func run(t *testing.T, input string) (out string, ok bool) {
 	t.Helper()
 	var b strings.Builder
-	r := &report{out: &b, outputs: map[string][]string{}}
+	r := &report{out: &b, outputs: map[testName][]string{}}
 	if err := r.read(strings.NewReader(input)); err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +80,15 @@ func TestFailureIsPrintedWhole(t *testing.T) {
 		if out, _ := run(t, input); !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
+	}
+}
+
+// A hang has to be named at the end, where a cut-off log still shows it.
+func TestHangIsNamedWithItsStack(t *testing.T) {
+	out, ok := run(t, hanging)
+	_, end, _ := strings.Cut(out, "FAIL: ")
+	if ok || !strings.Contains(out, "goroutine 20 [sleep]:") || !strings.Contains(end, "edgeagent/e TestHangs (did not end)\n") {
+		t.Errorf("ok %v, got:\n%s", ok, out)
 	}
 }
 
