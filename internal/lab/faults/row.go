@@ -1,0 +1,56 @@
+package faults
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"edgeagent/internal/lab"
+	"edgeagent/internal/status"
+)
+
+// Bounds that every row keeps unless it names a timer of the world's own.
+const (
+	DetectBound  = 40 * time.Second
+	RecoverBound = 5 * time.Second
+)
+
+// Row is one fault.
+type Row struct {
+	Name string
+	How  string // what is done, for the report: a command or a sentence
+
+	Options lab.Options
+	// Before is done before the agent starts; nil: nothing.
+	Before func(ctx context.Context, r *Rig) error
+	// Inject breaks it once all is well and messages flow; Lift takes the fault
+	// away, nil: it passes, or is repaired, by itself.
+	Inject, Lift func(ctx context.Context, r *Rig) error
+	// Want are the root causes of which any is right. None: the fault is to be
+	// absorbed, and status stays ok throughout.
+	Want []Want
+	// Passes has status allowed to name any of Want or nothing: a fault that is
+	// over before it can be seen.
+	Passes bool
+	// World is the world's own timer that rules detection or recovery beyond the
+	// bounds, with its length; "" if the bounds apply.
+	World string
+	// Soak means that the fault may be injected into a running lab again and
+	// again: it needs no Options and no Before.
+	Soak bool
+	// LeftOut says why the row cannot be played in the lab, and what proves it
+	// instead; "" if it is played.
+	LeftOut string
+}
+
+// Want is a root cause: a stage and its reason. Stage "daemon" is a daemon that
+// does not answer.
+type Want struct {
+	Stage  string
+	Reason status.Reason
+}
+
+// Rows returns all faults in the order of the path.
+func Rows() []Row {
+	return slices.Concat(linkRows(), dnsRows(), brokerRows(), tunnelRows(), daemonRows())
+}

@@ -1,0 +1,4 @@
+package faults
+
+// brokerRows are the faults of the broker stage.
+func brokerRows() []Row { return nil }

@@ -1,0 +1,4 @@
+package faults
+
+// tunnelRows are the faults of the tunnel stage.
+func tunnelRows() []Row { return nil }
