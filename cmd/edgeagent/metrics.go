@@ -55,7 +55,7 @@ func askMetrics(ctx context.Context, c *control.Client) ([]byte, error) {
 		return text, explain(err)
 	}
 	var b bytes.Buffer
-	if err := metrics.Write(&b, withoutDaemon(unreachable, time.Now()), metrics.Text); err != nil {
+	if err := metrics.Write(&b, withoutDaemon(unreachable, time.Now()), metrics.Process{}, metrics.Text); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), explain(err)

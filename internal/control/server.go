@@ -214,7 +214,7 @@ func (s *Server) history(*http.Request) (any, error) { return s.backend.History(
 func (s *Server) metrics(r *http.Request) (any, error) {
 	var b bytes.Buffer
 	format := metrics.Accepted(r.Header.Get("Accept"))
-	if err := metrics.Write(&b, s.backend.Snapshot(), format); err != nil {
+	if err := metrics.Write(&b, s.backend.Snapshot(), metrics.Own(), format); err != nil {
 		return nil, err
 	}
 	return page{string(format), b.Bytes()}, nil

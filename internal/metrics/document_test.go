@@ -14,7 +14,7 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want strings.Builder
-	for _, f := range families() {
+	for _, f := range families(Process{}) {
 		fmt.Fprintf(&want, "| `edgeagent_%s%s` | %s | %s | %s |\n", f.name, f.kind.suffix(), f.kind, f.unit, f.help)
 	}
 	_, table, _ := strings.Cut(string(doc), "|---|---|---|---|\n")
@@ -22,7 +22,7 @@ func TestDocument(t *testing.T) {
 	if table+"\n" != want.String() {
 		t.Errorf("docs/metrics.md has\n%s\nwant\n%s", table, &want)
 	}
-	for _, f := range families() {
+	for _, f := range families(Process{}) {
 		if strings.Contains(f.help, `"`) {
 			t.Errorf("%s: a quote in the help is not the same in both formats", f.name)
 		}

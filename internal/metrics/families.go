@@ -11,8 +11,8 @@ import (
 // states are those of a stage; one of them is 1.
 var states = []status.State{status.Waiting, status.Starting, status.OK, status.Degraded, status.Down}
 
-// families are all metrics. docs/metrics.md lists them; a test compares.
-func families() []family {
+// families are all metrics, p the process that serves them. docs/metrics.md lists them; a test compares.
+func families(p Process) []family {
 	return []family{
 		{"agent", info, "", "Version of the running agent and name of the device.", func(s status.Snapshot) []sample {
 			return []sample{{map[string]string{"version": s.Version, "device": s.Device}, 1}}
@@ -54,6 +54,9 @@ func families() []family {
 		{"tunnels_failed", counter, "", "Tunnels that a fault ended, or kept from opening.", figure("tunnel", "failed", 1)},
 		{"tunnels", gauge, "", "Open tunnels.", tunnels},
 		{"certificate_expiry_seconds", gauge, "seconds", "When a certificate ends, in seconds since 1970: the VPN client's, or the device's for the broker.", expiry},
+		{"goroutines", gauge, "", "Goroutines of the daemon.", p.goroutines},
+		{"open_fds", gauge, "", "File descriptors that the daemon holds.", p.fds},
+		{"resident_memory_bytes", gauge, "bytes", "Memory of the daemon that is in RAM.", p.memory},
 	}
 }
 

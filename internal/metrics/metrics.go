@@ -62,10 +62,11 @@ type sample struct {
 	value  float64
 }
 
-// Write writes all metrics of s to w.
-func Write(w io.Writer, s status.Snapshot, format Format) error {
+// Write writes all metrics of s to w, and those of p, the process that serves
+// them.
+func Write(w io.Writer, s status.Snapshot, p Process, format Format) error {
 	b := bufio.NewWriter(w)
-	for _, f := range families() {
+	for _, f := range families(p) {
 		f.write(b, f.read(s), format)
 	}
 	if format == OpenMetrics {

@@ -41,7 +41,7 @@ func healthy() status.Snapshot {
 func text(t *testing.T, s status.Snapshot, format Format) string {
 	t.Helper()
 	var b strings.Builder
-	if err := Write(&b, s, format); err != nil {
+	if err := Write(&b, s, Process{Goroutines: 30, OpenFDs: 25, Resident: 14 << 20}, format); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -120,7 +120,7 @@ func TestGrammar(t *testing.T) {
 			t.Errorf("%s stands in family %s", l, family)
 		}
 	}
-	for _, f := range families() {
+	for _, f := range families(Process{}) {
 		if !seen["edgeagent_"+f.name] {
 			t.Errorf("no sample of %s", f.name)
 		}

@@ -158,7 +158,7 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 	case "/metrics":
 		format := metrics.Accepted(r.Header.Get("Accept"))
 		w.Header().Set("Content-Type", string(format))
-		_ = metrics.Write(w, p.o.Snapshot(), format)
+		_ = metrics.Write(w, p.o.Snapshot(), metrics.Own(), format)
 	default:
 		http.Error(w, "there is only /", http.StatusNotFound)
 	}
