@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 	},
 	"scripts/testreport": {},
 	"internal/manual":    {},
+	"internal/plot":      {},
 	"packaging":          {},
 	// The daemon's commands, the root helpers (resolver, modem) and the built-in proxy.
 	"cmd/edgeagent": {
