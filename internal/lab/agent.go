@@ -15,8 +15,12 @@ import (
 	"edgeagent/internal/status"
 )
 
-// statusEvery paces WaitStage.
-const statusEvery = 20 * time.Millisecond
+// statusEvery paces WaitStage; an agent that takes peekTimeout to answer is one
+// that does not.
+const (
+	statusEvery = 20 * time.Millisecond
+	peekTimeout = 20 * time.Second
+)
 
 // ErrNoDaemon means that status could not reach the daemon (exit code 3).
 var ErrNoDaemon = errors.New("the daemon cannot be reached")
@@ -58,6 +62,8 @@ func (l *Lab) Edgeagent(ctx context.Context, bin string, args ...string) (out st
 	if bin, err = filepath.Abs(bin); err != nil {
 		return "", 0, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
 	cmd := l.Device.Command(ctx, bin, args...)
 	// People's output is compared and printed: no colours.
 	cmd.Env = append(os.Environ(), "EDGEAGENT_RUNTIME_DIR="+l.RuntimeDir(), "NO_COLOR=1")
@@ -105,7 +111,7 @@ func decodeStatus(data []byte) (s status.Snapshot, err error) {
 // Peek reads the status from the control socket: what Status does, without the
 // cost of a process, so that it can be asked often.
 func (a *Agent) Peek(ctx context.Context) (status.Snapshot, error) {
-	client := http.Client{Transport: &http.Transport{
+	client := http.Client{Timeout: peekTimeout, Transport: &http.Transport{
 		DisableKeepAlives: true, // each client is thrown away with its connection
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", a.lab.path("device", "run", "control.sock"))

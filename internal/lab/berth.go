@@ -53,5 +53,5 @@ func laptopOf(lan lan) netip.Addr {
 // The machine has to show the host key of the lab's device.
 func (b *Berth) SSH(ctx context.Context, command string) (string, error) {
 	args := append(b.lab.sshOptions(), "-o", "ConnectTimeout=60", "root@"+b.Machine.Addr().String(), command)
-	return b.lab.Device.Run(ctx, "ssh", args...)
+	return b.lab.Device.finish(b.lab.Device.Command(ctx, "ssh", args...), b.lab.Device.Do) // an emulated machine may take longer than Run allows
 }

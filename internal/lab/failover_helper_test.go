@@ -191,7 +191,11 @@ func stream(t *testing.T, l *Lab) (stop func() int) {
 		t.Helper()
 		close(quit)
 		sent := <-done
-		must(t, cmd.Wait())
+		// One that hangs after its last message has published it all the same.
+		hung := time.AfterFunc(testTimeout, func() { cmd.Process.Kill() })
+		if err := cmd.Wait(); hung.Stop() {
+			must(t, err)
+		}
 		err := Poll(within(t, agentTimeout), 10*readyEvery, func() error {
 			if given, taken := acknowledged(t, l); given != sent || taken != sent {
 				return fmt.Errorf("of %d messages %d were given to the device and %d acknowledged by it", sent, given, taken)

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -11,12 +12,23 @@ import (
 // testTimeout bounds every wait of a test that has no reason to wait longer.
 const testTimeout = 30 * time.Second
 
+// hangLimit is past what any test takes, and long before the limit of the
+// package, which would take all the other tests along without a name.
+const hangLimit = 6 * time.Minute
+
 // start starts a lab for a test, which ends with it. If the test fails, the
 // ends of the lab's logs are printed.
 func start(t *testing.T, opts Options) *Lab {
 	t.Helper()
 	if why := Unavailable(); why != "" {
 		t.Skip(why)
+	}
+	if os.Getenv(slowEnv) == "" {
+		watchdog := time.AfterFunc(hangLimit, func() {
+			debug.SetTraceback("all")
+			panic(t.Name() + " hangs")
+		})
+		t.Cleanup(func() { watchdog.Stop() })
 	}
 	l, err := Start(t.Context(), opts)
 	if err != nil {

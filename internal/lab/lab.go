@@ -124,18 +124,20 @@ func (l *Lab) Close() error {
 }
 
 func (l *Lab) close() error {
-	var wg sync.WaitGroup
+	ends := []func() error{func() error {
+		for _, closer := range l.closers {
+			closer()
+		}
+		return nil
+	}}
 	for _, n := range l.nodes() {
-		wg.Go(n.close)
+		ends = append(ends, n.close)
 	}
-	for _, closer := range l.closers {
-		closer()
+	err := parallel(ends...)
+	if rmErr := os.RemoveAll(l.Dir); rmErr != nil {
+		err = errors.Join(err, fmt.Errorf("removing the lab's files: %w", rmErr))
 	}
-	wg.Wait()
-	if err := os.RemoveAll(l.Dir); err != nil {
-		return fmt.Errorf("removing the lab's files: %w", err)
-	}
-	return nil
+	return err
 }
 
 // atClose has a function run by Close, after every process of the lab is told

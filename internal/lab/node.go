@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,14 @@ import (
 //
 //go:embed conf/init.sh
 var initScript string
+
+// What a program, and a node, may take that is not to be the hang of a whole
+// test run.
+const (
+	commandTimeout = 2 * time.Minute
+	outputGrace    = 5 * time.Second // for what a program has left behind with its pipes
+	closeTimeout   = time.Minute
+)
 
 // Node is one machine of the lab: network, mount, process and host name
 // namespaces of its own. It is safe for concurrent use.
@@ -41,7 +50,7 @@ func newNode(name string) (*Node, error) {
 		return nil, fmt.Errorf("starting node %s: %w", name, err)
 	}
 	if err := n.settle(ready); err != nil {
-		n.close()
+		_ = n.close() // err is why
 		return nil, fmt.Errorf("setting up node %s: %w: %s", name, err, strings.TrimSpace(n.stderr.String()))
 	}
 	return n, nil
@@ -91,12 +100,27 @@ func (n *Node) settle(ready io.Reader) error {
 	return n.ip("link set lo up")
 }
 
-// close kills every process of the node and waits until they are gone.
-func (n *Node) close() {
+// close kills every process of the node and waits until they are gone. One that
+// the kernel does not let go, or that nobody has waited for, is named.
+func (n *Node) close() error {
 	_ = n.init.Process.Kill() // gone already is as good
-	<-n.ended
+	select {
+	case <-n.ended:
+	case <-time.After(closeTimeout):
+		return fmt.Errorf("closing node %s: process 1 is %s after %v", n.Name, processState(n.Pid()), closeTimeout)
+	}
 	close(n.closed)
 	n.spaces.close()
+	return nil
+}
+
+// processState is the kernel's letter and what it waits in, see proc(5).
+func processState(pid int) string {
+	where, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid)) // absent: gone at last
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, state, _ := strings.Cut(string(status), "State:")
+	state, _, _ = strings.Cut(state, "\n")
+	return strings.TrimSpace(state) + " in " + string(where)
 }
 
 // Pid returns the process id of the node's init, as the host sees it.
@@ -123,15 +147,18 @@ func (n *Node) doIn(fn func() error, kinds ...namespace) (err error) {
 func (n *Node) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = "/"
+	cmd.WaitDelay = outputGrace
 	return cmd
 }
 
 // Start starts cmd inside the node. The caller waits for it.
 func (n *Node) Start(cmd *exec.Cmd) error { return n.Do(cmd.Start) }
 
-// Run runs a program inside the node and returns what it wrote to its standard
-// output. The error quotes its standard error.
+// Run runs a program inside the node, for two minutes at most, and returns what
+// it wrote to its standard output. The error quotes its standard error.
 func (n *Node) Run(ctx context.Context, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
 	return n.finish(n.Command(ctx, name, args...), n.Do)
 }
 

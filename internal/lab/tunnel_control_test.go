@@ -109,7 +109,11 @@ func TestTunnelCloseIsOrderly(t *testing.T) {
 	if m.Kind != tunneling.ConnectionReset || m.Stream != 7 || m.Service != "VNC" || m.Connection != 1 {
 		t.Errorf("the device's last word is %s, want the reset of stream 7, VNC, connection 1", m)
 	}
-	<-wire.Gone()
+	select {
+	case <-wire.Gone():
+	case <-within(t, testTimeout).Done():
+		t.Fatal("the device keeps its WebSocket")
+	}
 	if code := websocket.CloseStatus(wire.Cause()); code != websocket.StatusNormalClosure {
 		t.Errorf("the device ended its WebSocket with %v, want close status 1000", wire.Cause())
 	}
