@@ -32,6 +32,7 @@ type data struct {
 	Zone, TunnelingZone                 string
 	TTL                                 int
 	Shadowing, SplitTunnel, FieldConfig bool
+	BrokerKeeps                         bool
 	VPNCA, VPNCert, VPNKey              string
 }
 
@@ -48,7 +49,8 @@ func (l *Lab) data() data {
 		UplinkDNS: append([]netip.Addr{lan.Gateway.Addr(), PublicDNS}, lan.Squatters...),
 		Resolvers: l.resolvers(),
 		Zone:      EndpointHost, TunnelingZone: TunnelingHost, TTL: l.opts.ttl(),
-		Shadowing: l.opts.ShadowingZone, SplitTunnel: l.opts.SplitTunnel, FieldConfig: l.opts.FieldConfig,
+		BrokerKeeps: l.opts.BrokerKeeps,
+		Shadowing:   l.opts.ShadowingZone, SplitTunnel: l.opts.SplitTunnel, FieldConfig: l.opts.FieldConfig,
 		VPNCA:   string(l.certs.vpnCA.CertPEM()),
 		VPNCert: string(l.certs.vpnClient.CertPEM), VPNKey: string(l.certs.vpnClient.KeyPEM),
 	}

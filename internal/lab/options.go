@@ -28,6 +28,10 @@ type Options struct {
 	// AWSIoT puts the stand-in for AWS IoT Core behind the endpoint's name
 	// instead of mosquitto, with these quirks to begin with.
 	AWSIoT *awsiot.Quirks
+	// BrokerKeeps has mosquitto write sessions and messages to disk at every
+	// change: a broker that restarts has forgotten neither, as AWS IoT Core has
+	// not.
+	BrokerKeeps bool
 	// Canal adds a SIM whose traffic enters the VPC by peering, and makes it a
 	// link of the configuration; keys of Config for it begin with "canal.".
 	Canal CanalUse
