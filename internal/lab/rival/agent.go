@@ -1,0 +1,112 @@
+package rival
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"edgeagent/internal/lab"
+	"edgeagent/internal/status"
+)
+
+// statusEvery is how often the agent is asked how it is; a loss is noticed at
+// most this much late.
+const statusEvery = 50 * time.Millisecond
+
+// agent is the agent's stack: the real program with its own defaults, under the
+// same supervisor.
+type agent struct {
+	*journal
+	daemon *supervisor
+	quit   context.CancelFunc
+	done   chan struct{}
+
+	mu      sync.Mutex
+	current *lab.Agent
+}
+
+// startAgent starts the agent and begins to watch its status.
+func startAgent(l *lab.Lab, bin string) (*agent, error) {
+	text, err := conf.ReadFile("conf/edgeagent.service")
+	if err != nil {
+		return nil, err
+	}
+	unit, err := ParseUnit("", string(text))
+	if err != nil {
+		return nil, err
+	}
+	a := &agent{journal: &journal{}, done: make(chan struct{})}
+	a.daemon, err = supervise("edgeagent", unit, a.journal, func() (process, error) {
+		started, err := l.StartAgent(bin)
+		if err != nil {
+			return nil, err
+		}
+		a.mu.Lock()
+		a.current = started
+		a.mu.Unlock()
+		return started, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a.quit = cancel
+	go a.watch(ctx)
+	return a, nil
+}
+
+// watch writes every change of the whole status to the journal.
+func (a *agent) watch(ctx context.Context) {
+	defer close(a.done)
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	for last := ""; ; {
+		if now := a.ask(ctx); now != last {
+			a.add("status", now)
+			last = now
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ask returns the state of the whole and, if it is not ok, what is to be fixed.
+func (a *agent) ask(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	a.mu.Lock()
+	current := a.current
+	a.mu.Unlock()
+	s, err := current.Peek(ctx)
+	switch {
+	case err != nil:
+		return "no daemon"
+	case s.State == status.OK:
+		return string(status.OK)
+	case s.FixFirst == nil:
+		return string(s.State)
+	}
+	return fmt.Sprintf("%s %s %s", s.State, s.FixFirst.Stage, s.FixFirst.Reason)
+}
+
+// noticed is the first status since then that is not ok.
+func (a *agent) noticed(since time.Time) (entry, bool) {
+	return a.firstNot(since, "status: "+string(status.OK))
+}
+
+// ok tells whether the last status was ok.
+func (a *agent) ok() bool { return a.last() == "status: "+string(status.OK) }
+
+func (a *agent) killMQTT() { a.daemon.signal(syscall.SIGKILL) }
+
+// stop ends the daemon; what it leaves ends with the lab.
+func (a *agent) stop() {
+	a.quit()
+	<-a.done
+	a.daemon.stop()
+}
