@@ -14,6 +14,15 @@ import (
 	"edgeagent/internal/status"
 )
 
+// How soon a resolver that did answer well is asked again when it does not: after
+// firstDoubt, and twice as long each time up to the usual pace. A lost packet or
+// a record that is being replaced costs seconds then, and a long outage a handful
+// of questions more.
+const (
+	firstDoubt = time.Second
+	maxDoubts  = 8 // doublings: past every pace, and far from overflow
+)
+
 // PathSetter is what the stage needs of the Stub: nil means that there is no
 // path into the VPC.
 type PathSetter interface{ SetPath(*Path) }
@@ -160,7 +169,8 @@ func (w *watching) askIfDue(ctx context.Context) {
 }
 
 // due returns when the stage is to ask itself: a quarter later than the link
-// should have, so that both never ask for the same.
+// should have, so that both never ask for the same, but soon after an answer
+// that is not as the ones before.
 func (w *watching) due() time.Time {
 	newest := w.last.At
 	if w.asked.After(newest) {
@@ -170,7 +180,11 @@ func (w *watching) due() time.Time {
 		return newest
 	}
 	pace := w.pace()
-	return newest.Add(pace + pace/4)
+	wait := pace + pace/4
+	if w.wrong > 0 && (w.usable || !w.fails()) {
+		wait = min(wait, firstDoubt<<min(w.wrong-1, maxDoubts))
+	}
+	return newest.Add(wait)
 }
 
 // pace is how long the last result lasts: its TTL, within reason.

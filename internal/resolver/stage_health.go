@@ -22,6 +22,7 @@ type health struct {
 	seen     uint64    // the result taken last
 	last     Result    // zero before the first
 	failures int       // in a row
+	wrong    int       // results in a row without private addresses alone, failures among them
 	failing  time.Time // since when; zero: not
 	usable   bool      // it carries the path
 	lost     bool      // failing went on for longer than it is held
@@ -35,6 +36,9 @@ func (h *health) begin(path Path) {
 // take adds the result of a probe.
 func (h *health) take(r Result) {
 	h.seen, h.last = r.seq, r
+	if h.wrong++; h.verdict() == verdictPrivate {
+		h.wrong = 0
+	}
 	if !h.fails() {
 		h.failures, h.failing, h.usable, h.lost = 0, time.Time{}, true, false
 		return
