@@ -10,6 +10,8 @@ import (
 type backoff struct {
 	base, limit time.Duration
 	tries       int
+	// rand returns a time in [0, d); nil: at random.
+	rand func(d time.Duration) time.Duration
 }
 
 // next returns the pause before the next attempt.
@@ -21,6 +23,9 @@ func (b *backoff) next() time.Duration {
 	ceiling := b.limit
 	if shift := b.tries - 2; shift < 20 {
 		ceiling = min(b.limit, b.base<<shift)
+	}
+	if b.rand != nil {
+		return b.rand(ceiling) + 1
 	}
 	return rand.N(ceiling) + 1
 }
