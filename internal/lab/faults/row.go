@@ -24,8 +24,12 @@ type Row struct {
 	// Before is done before the agent starts; nil: nothing.
 	Before func(ctx context.Context, r *Rig) error
 	// Inject breaks it once all is well and messages flow; Lift takes the fault
-	// away, nil: it passes, or is repaired, by itself.
+	// away, nil: it passes, or is repaired, by itself. Recovery counts from the
+	// moment Lift returns, or else from the fault.
 	Inject, Lift func(ctx context.Context, r *Rig) error
+	// After puts away what the row itself has opened, such as a tunnel, once all is
+	// well again and before leaks are looked for; nil: nothing.
+	After func(ctx context.Context, r *Rig) error
 	// Want are the root causes of which any is right. None: the fault is to be
 	// absorbed, and status stays ok throughout.
 	Want []Want
@@ -35,6 +39,9 @@ type Row struct {
 	// World is the world's own timer that rules detection or recovery beyond the
 	// bounds, with its length; "" if the bounds apply.
 	World string
+	// Quiet has no stream of messages run beside it: the fault is about messages.
+	// So has every row that wants a cause of the tunnel stage.
+	Quiet bool
 	// Soak means that the fault may be injected into a running lab again and
 	// again: it needs no Options and no Before.
 	Soak bool

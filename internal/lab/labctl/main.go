@@ -18,6 +18,8 @@ const usage = `usage: labctl up [EDGEAGENT]        bring a lab up, with the agen
        labctl demo EDGEAGENT        the whole story in under 90 s
        labctl bench EDGEAGENT       measure the agent
        labctl field EDGEAGENT       break it in every way, write down what it says
+       labctl faults [-run REGEXP] [-parallel N] [-o FILE] EDGEAGENT
+                                    break it while it runs, measure how it comes back
        labctl sweep                 remove what killed labs have left
 `
 
@@ -62,6 +64,12 @@ func run(ctx context.Context, args []string) error {
 		return bench(ctx, os.Stdout, rest[0])
 	case command == "field" && len(rest) == 1:
 		return fieldTests(ctx, os.Stdout, rest[0])
+	case command == "faults":
+		m, err := newMatrix(rest)
+		if err != nil {
+			return err
+		}
+		return m.play(ctx, os.Stdout, os.Stderr)
 	case command == "sweep" && len(rest) == 0:
 		return lab.Sweep()
 	}
