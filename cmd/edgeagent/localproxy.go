@@ -212,6 +212,8 @@ func takeEnv() map[string]string {
 }
 
 func scrubAll(env map[string]string, o *proxyOptions) (failed []error) {
+	// Arguments are the very bytes that are overwritten: Go does not copy them.
+	o.accessToken, o.clientToken = strings.Clone(o.accessToken), strings.Clone(o.clientToken)
 	for _, secret := range []string{env[envAccessToken], env[envClientToken], o.accessToken, o.clientToken} {
 		if err := localproxy.Scrub(secret); err != nil {
 			return append(failed, err)
