@@ -122,6 +122,9 @@ type MQTT struct {
 	// PersistentSession has AWS keep notifications for an absent device, by
 	// default for an hour.
 	PersistentSession bool `yaml:"persistent_session" accepts:"true or false"`
+	// Fleet is how many devices share the account's quota of CONNECTs; 0: not known.
+	// After the whole path was gone, each then takes its turn (mqtt.Pace).
+	Fleet int `yaml:"fleet" accepts:"how many devices connect to AWS IoT in this account, up to 1000000, or 0 for a device that need not wait for others"`
 	// StatusTopic takes a retained status and the last will; empty: nothing is
 	// ever published, because AWS closes the connection of a client that
 	// publishes where its policy does not allow it.

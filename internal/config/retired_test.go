@@ -43,7 +43,7 @@ func TestRetiredKeys(t *testing.T) {
 			"old.yaml:4: endpoint.insecure: a key of an older version; accepted: the keys host, port, private_cidrs; delete the line: the endpoint is always proved private",
 			"", nil},
 		{"unknown as ever", base + "mqtt: {keep: 60s}\n",
-			"old.yaml:5: mqtt.keep: unknown key; accepted: the keys ca, cert, key, client_id, keep_alive, persistent_session, status_topic; delete the line", "", nil},
+			"old.yaml:5: mqtt.keep: unknown key; accepted: the keys ca, cert, key, client_id, keep_alive, persistent_session, fleet, status_topic; delete the line", "", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

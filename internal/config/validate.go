@@ -15,6 +15,8 @@ const (
 	maxClientIDBytes = 128
 	maxTopicBytes    = 256
 	maxTopicSlashes  = 7
+	// maxFleet is ten VPC endpoints full of devices: a turn comes every 35 minutes.
+	maxFleet = 1_000_000
 )
 
 var (
@@ -108,6 +110,7 @@ func (r *reader) mqtt(m MQTT) {
 	if m.KeepAlive%time.Second != 0 {
 		r.refuse("mqtt.keep_alive", "a fraction of a second", "write whole seconds")
 	}
+	between(r, "mqtt.fleet", m.Fleet, 0, maxFleet)
 	r.topic("mqtt.status_topic", m.StatusTopic)
 }
 

@@ -50,7 +50,7 @@ func (s *Session) dialAny(ctx context.Context) (net.Conn, *fault) {
 		}
 	}
 	return nil, &fault{
-		reason: status.ReasonUnreachable, detail: strings.Join(tried, "; "), retry: retryPath,
+		reason: status.ReasonUnreachable, detail: strings.Join(tried, "; "), retry: RetryPath,
 	}
 }
 

@@ -19,21 +19,10 @@ type fault struct {
 	reason status.Reason
 	detail string
 	hint   string // where more is known than the reason's own hint
-	retry  retry
+	retry  Retry
 	// byBroker: the broker closed a healthy session without a word.
 	byBroker bool
 }
-
-// retry says what the pause before the next attempt depends on.
-type retry byte
-
-const (
-	retryBackoff retry = iota // grows with each failure
-	retryPath                 // as backoff, but ends when the path is said to be back
-	retryLocal                // the device's own clock or files: looked at again, nothing is sent
-	retryNow                  // as soon as the gap allows
-	retryRival                // another device has the client id: at least a minute
-)
 
 func (f *fault) update(facts status.Facts) status.Update {
 	u := status.Update{State: f.state, Reason: f.reason, Detail: f.detail, Hint: f.hint, Facts: facts}
@@ -44,11 +33,11 @@ func (f *fault) update(facts status.Facts) status.Update {
 }
 
 func unreachable(format string, args ...any) *fault {
-	return &fault{reason: status.ReasonUnreachable, detail: fmt.Sprintf(format, args...), retry: retryPath}
+	return &fault{reason: status.ReasonUnreachable, detail: fmt.Sprintf(format, args...), retry: RetryPath}
 }
 
 func noPing(format string, args ...any) *fault {
-	return &fault{reason: status.ReasonNoPing, detail: fmt.Sprintf(format, args...), retry: retryPath}
+	return &fault{reason: status.ReasonNoPing, detail: fmt.Sprintf(format, args...), retry: RetryPath}
 }
 
 // closedByPeer reports whether err is the far side closing the connection.

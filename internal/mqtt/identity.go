@@ -68,14 +68,14 @@ func readPool(file string) (*x509.CertPool, error) {
 // fileFault is a certificate or key that cannot be used.
 func fileFault(err error) *fault {
 	return &fault{
-		reason: status.ReasonTLS, detail: err.Error(), retry: retryLocal,
+		reason: status.ReasonTLS, detail: err.Error(), retry: RetryLocal,
 		hint: "check the files named in mqtt.ca, mqtt.cert and mqtt.key: PEM, readable by the agent, certificate and key of one pair.",
 	}
 }
 
 // clockFault names what a refusal of the clock gate is about.
 func clockFault(err error) *fault {
-	f := &fault{reason: status.ReasonClock, detail: err.Error(), retry: retryLocal}
+	f := &fault{reason: status.ReasonClock, detail: err.Error(), retry: RetryLocal}
 	switch {
 	case errors.Is(err, clock.ErrExpired):
 		f.reason = status.ReasonCertExpired

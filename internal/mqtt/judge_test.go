@@ -43,7 +43,7 @@ func TestRivalIsToldFromChance(t *testing.T) {
 			if got := last.reason == status.ReasonTakenOver; got != c.want {
 				t.Errorf("taken over: %v, want %v", got, c.want)
 			}
-			if c.want && (last.retry != retryRival || !strings.Contains(last.detail, "gw-042")) {
+			if c.want && (last.retry != RetryRival || !strings.Contains(last.detail, "gw-042")) {
 				t.Errorf("fault %+v", last)
 			}
 		})
@@ -51,10 +51,10 @@ func TestRivalIsToldFromChance(t *testing.T) {
 }
 
 func TestRivalBacksOffFromAMinute(t *testing.T) {
-	p := newPace()
+	p := NewPace("gw-042", 0, nil)
 	p.jitter = func(time.Duration) time.Duration { return 0 }
 	for _, want := range []time.Duration{1, 2, 4, 4, 4} {
-		p.failed(&fault{retry: retryRival}, time.Second)
+		p.Failed(time.Time{}, RetryRival, time.Second)
 		if p.pause != want*time.Minute {
 			t.Errorf("pause %v, want %v min", p.pause, int(want))
 		}

@@ -190,7 +190,7 @@ func (l *live) checkAddress() *fault {
 		return nil
 	}
 	return &fault{
-		state: status.Starting, reason: status.ReasonConnecting, retry: retryPath,
+		state: status.Starting, reason: status.ReasonConnecting, retry: RetryPath,
 		detail: fmt.Sprintf("%s is no longer an address of the endpoint; connecting to another", l.s.address),
 	}
 }

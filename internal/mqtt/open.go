@@ -48,7 +48,7 @@ func (s *Session) open(ctx context.Context, c *conn, id *identity, report status
 	if s.o.MQTT.PersistentSession && !s.keep.accepted() {
 		l.leave()
 		return nil, &fault{
-			state: status.Starting, reason: status.ReasonConnecting, retry: retryNow,
+			state: status.Starting, reason: status.ReasonConnecting, retry: RetryNow,
 			detail: s.address.String() + ": accepted without a persistent session; asking once more with one",
 		}
 	}
@@ -101,7 +101,9 @@ func (s *Session) refused(c *conn, err error, leaf *x509.Certificate) *fault {
 	case !c.lastHeard().IsZero():
 		return unreachable("%s: what answers is not an MQTT broker", where)
 	case closedByPeer(err):
-		return s.policyFault(codeNotAuthorised, fmt.Sprintf("%s: closed right after CONNECT: %s", where, policyCauses))
+		f := s.policyFault(codeNotAuthorised, fmt.Sprintf("%s: closed right after CONNECT: %s", where, policyCauses))
+		f.retry = RetryCrowd // an account over its quota of CONNECTs looks no different
+		return f
 	case timedOut(err):
 		return unreachable("%s: TLS is up, but no answer to CONNECT within %s", where, connackTimeout)
 	}
@@ -119,6 +121,9 @@ func connack(code byte) string {
 // policy may be behind it, a persistent session is suspected after a while.
 func (s *Session) policyFault(code byte, detail string) *fault {
 	f := &fault{reason: status.ReasonRefused, detail: detail}
+	if code == codeUnavailable {
+		f.retry = RetryCrowd
+	}
 	if code < codeCredentials {
 		return f
 	}

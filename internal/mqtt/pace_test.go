@@ -113,13 +113,13 @@ func TestQuotaCountsFromTheConnectNotFromTheAttempt(t *testing.T) {
 }
 
 func TestSessionThatLivedForgetsTheFailures(t *testing.T) {
-	p := newPace()
+	p := NewPace("gw-042", 0, nil)
 	p.jitter = all
 	for range 5 {
-		p.failed(&fault{}, 0)
+		p.Failed(time.Time{}, RetryBackoff, 0)
 	}
-	p.failed(&fault{}, livedFor)
-	p.failed(&fault{}, 0)
+	p.Failed(time.Time{}, RetryBackoff, livedFor)
+	p.Failed(time.Time{}, RetryBackoff, 0)
 	if p.pause != 2*backoffMin {
 		t.Errorf("pause %v after the second failure since a session that lived", p.pause)
 	}

@@ -38,6 +38,18 @@ const (
 	recheckLocal = 10 * time.Second
 )
 
+// How a fleet whose size is known comes back.
+const (
+	// turnRate is how many devices a second have their turn: AWS IoT Core takes
+	// 500 CONNECTs a second for an account by default and refuses the rest
+	// (https://docs.aws.amazon.com/general/latest/gr/iot-core.html). The others are
+	// for what reconnects anyway, and for the unevenness of chance.
+	turnRate = 475.0
+	// turnAgain is the part of the window within which a device tries again that
+	// was refused in its turn.
+	turnAgain = 16
+)
+
 // How a second device with our client id is recognised: the broker closes one
 // healthy session after the other soon after it was opened. The first limit
 // tells it from chance, the second holds while both sides back off.

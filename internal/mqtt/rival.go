@@ -36,6 +36,6 @@ func (r *rival) ended(f *fault, lived time.Duration, clientID string) *fault {
 		reason: status.ReasonTakenOver,
 		detail: fmt.Sprintf("another device uses the client id %s: the broker has closed %d sessions soon after they began, the last after %s",
 			clientID, r.closes, duration(lived)),
-		retry: retryRival,
+		retry: RetryRival,
 	}
 }

@@ -10,6 +10,7 @@ package mqtt
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -41,9 +42,12 @@ type Options struct {
 	// Notify takes each message that comes in: tunnel notifications, by their
 	// topic. It must not block. Nil: tunnels are disabled, nothing is subscribed.
 	Notify func(topic string, payload []byte)
-	Clock  *clock.Gate
-	Board  *status.Board // what the status topic shows; used only if one is configured
-	Log    *slog.Logger
+	// OwnLoss reports whether the path that was just lost went for a reason of this
+	// device's own, such as a pulled cable, so that no fleet has lost it too. Nil: never.
+	OwnLoss func() bool
+	Clock   *clock.Gate
+	Board   *status.Board // what the status topic shows; used only if one is configured
+	Log     *slog.Logger
 }
 
 // Session is the broker stage. Its methods are safe for concurrent use, except
@@ -55,8 +59,9 @@ type Session struct {
 	moved chan struct{}
 
 	// Below: owned by Run, kept from one Run to the next.
-	pace     *pace
+	pace     *Pace
 	rival    rival
+	own      bool           // the path was lost for a reason of this device's own
 	turn     int            // which address is next
 	address  netip.AddrPort // the last that was tried
 	connects int            // accepted since the daemon started
@@ -68,7 +73,7 @@ type Session struct {
 
 // New returns a Session that does nothing until Run.
 func New(o Options) *Session {
-	return &Session{o: o, pace: newPace(), prove: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
+	return &Session{o: o, pace: NewPace(o.MQTT.ClientID, o.MQTT.Fleet, nil), prove: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
 }
 
 // String returns the stage's name.
@@ -102,46 +107,57 @@ func signal(c chan struct{}) {
 // Run connects, and keeps connecting, until ctx ends. It then takes leave of
 // the broker within half a second.
 func (s *Session) Run(ctx context.Context, report status.Report) error {
-	s.pace.restart()
-	report(status.Update{
-		State: status.Starting, Reason: status.ReasonConnecting,
-		Detail: "to " + s.o.Endpoint.Host, Facts: s.facts(),
-	})
-	for s.pace.wait(ctx, s.pace.next(time.Now()), s.prove, s.moved) {
+	s.pace.Resume(time.Now(), s.own)
+	defer func() { s.own = s.o.OwnLoss != nil && s.o.OwnLoss() }()
+	report(s.beginning())
+	for s.pace.wait(ctx, s.pace.Next(time.Now()), s.prove, s.moved) {
 		f, lived := s.once(ctx, report)
 		if ctx.Err() != nil {
 			break
 		}
 		if f.byBroker {
-			s.pace.began(time.Now()) // if another device did it, its CONNECT was just now
+			s.pace.Began(time.Now()) // if another device did it, its CONNECT was just now
 		}
 		f = s.rival.ended(f, lived, s.o.MQTT.ClientID)
-		s.pace.failed(f, lived)
+		s.pace.Failed(time.Now(), f.retry, lived)
 		facts := s.facts()
-		facts["retry_at"] = s.pace.next(time.Now()).Round(time.Second)
+		facts["retry_at"] = s.pace.Next(time.Now()).Round(time.Second)
 		report(f.update(facts))
 		s.log(f)
 	}
 	return nil
 }
 
+// beginning is what the stage says until its first attempt has come to something.
+func (s *Session) beginning() status.Update {
+	u := status.Update{
+		State: status.Starting, Reason: status.ReasonConnecting,
+		Detail: "to " + s.o.Endpoint.Host, Facts: s.facts(),
+	}
+	if at := s.pace.due; !at.IsZero() {
+		u.Detail += fmt.Sprintf(", in turn with a fleet of %d (mqtt.fleet): at %s", s.o.MQTT.Fleet, at.Format(time.TimeOnly))
+		u.Facts["retry_at"] = at.Round(time.Second)
+	}
+	return u
+}
+
 // once makes one attempt and, if it succeeds, stays for the whole session. It
 // returns why that ended and for how long the session had carried the path.
 func (s *Session) once(ctx context.Context, report status.Report) (*fault, time.Duration) {
 	if err := checkClientID(s.o.MQTT.ClientID); err != nil {
-		return &fault{reason: status.ReasonRefused, detail: err.Error(), retry: retryLocal}, 0
+		return &fault{reason: status.ReasonRefused, detail: err.Error(), retry: RetryLocal}, 0
 	}
 	id, fault := s.identify(time.Now())
 	if fault != nil {
 		return fault, 0
 	}
-	s.pace.began(time.Now())
+	s.pace.Began(time.Now())
 	c, fault := s.dial(ctx, id)
 	if fault != nil {
 		return fault, 0
 	}
 	l, fault := s.open(ctx, c, id, report)
-	s.pace.began(c.connectSent())
+	s.pace.Began(c.connectSent())
 	if fault != nil {
 		return fault, 0
 	}
