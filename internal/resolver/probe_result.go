@@ -62,10 +62,10 @@ func (r Result) trouble() string {
 	switch {
 	case errors.Is(r.Err, errNoServers):
 		return r.Err.Error()
+	case errors.Is(r.Err, ErrTruncated): // first: TCP may have been refused then
+		return fmt.Sprintf("%s gives half an answer, and none over TCP", r.Server)
 	case errors.Is(r.Err, syscall.ECONNREFUSED):
 		return fmt.Sprintf("%s refuses: no DNS server there", r.Server)
-	case errors.Is(r.Err, ErrTruncated):
-		return fmt.Sprintf("%s gives half an answer, and none over TCP", r.Server)
 	case r.Err != nil:
 		return fmt.Sprintf("no answer from %s", r.Server)
 	case r.Rcode == dns.RcodeSuccess:

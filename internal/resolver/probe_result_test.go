@@ -95,6 +95,7 @@ func TestResultVerdict(t *testing.T) {
 		{Result{Rcode: dns.RcodeRefused}, verdictFailed, true, "10.0.0.2 answers REFUSED"},
 		{Result{Rcode: 3000}, verdictFailed, true, "10.0.0.2 answers with error 3000"},
 		{Result{Err: wrap(ErrTruncated)}, verdictFailed, true, "10.0.0.2 gives half an answer, and none over TCP"},
+		{Result{Err: wrap(fmt.Errorf("%w; %w", ErrTruncated, syscall.ECONNREFUSED))}, verdictFailed, true, "10.0.0.2 gives half an answer, and none over TCP"},
 		{Result{Err: wrap(syscall.ECONNREFUSED)}, verdictSilent, true, "10.0.0.2 refuses: no DNS server there"},
 		{Result{Err: wrap(errors.New("timeout"))}, verdictSilent, false, "no answer from 10.0.0.2"},
 		{Result{Err: errNoServers}, verdictSilent, false, "no VPC resolver is known: set resolver.servers"},
