@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -90,16 +89,7 @@ func (l *Lab) startSSHD(ctx context.Context) error {
 	if err := l.makeSSHKeys(ctx); err != nil || l.opts.BareDevice {
 		return err
 	}
-	path, err := exec.LookPath("sshd")
-	if err != nil {
-		return err
-	}
-	// sshd wants its own absolute path: it executes itself for each session.
-	p, err := l.start(l.Device, "sshd", path, "-D", "-e", "-f", l.path("device", "sshd_config"))
-	if err != nil {
-		return err
-	}
-	return l.waitTCP(ctx, p, l.Device, netip.MustParseAddrPort("127.0.0.1:22"))
+	return l.StartSSHD(ctx)
 }
 
 // makeSSHKeys makes the device's host key and the office's key.
