@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // hidden stands for what was taken out.
@@ -22,12 +23,14 @@ type pattern struct {
 
 // blocks find secrets of several lines. Certificates go with the keys: their
 // dates are in the check's report.
-var blocks = []pattern{
-	{regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*-----.*?(-----END [A-Z0-9 ]*-----|\z)`), hidden},
-	// What a cut has left of one.
-	{regexp.MustCompile(`(?s)\A[A-Za-z0-9+/=\s]{100,}-----END [A-Z0-9 ]*-----`), hidden},
-	{regexp.MustCompile(`(?si)<(key|cert|ca|extra-certs|tls-auth|tls-crypt|tls-crypt-v2|secret|pkcs12|auth-user-pass)>.*?(</(key|cert|ca|extra-certs|tls-auth|tls-crypt|tls-crypt-v2|secret|pkcs12|auth-user-pass)>|\z)`), "<$1>" + hidden},
-}
+var blocks = sync.OnceValue(func() []pattern {
+	return []pattern{
+		{regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*-----.*?(-----END [A-Z0-9 ]*-----|\z)`), hidden},
+		// What a cut has left of one.
+		{regexp.MustCompile(`(?s)\A[A-Za-z0-9+/=\s]{100,}-----END [A-Z0-9 ]*-----`), hidden},
+		{regexp.MustCompile(`(?si)<(key|cert|ca|extra-certs|tls-auth|tls-crypt|tls-crypt-v2|secret|pkcs12|auth-user-pass)>.*?(</(key|cert|ca|extra-certs|tls-auth|tls-crypt|tls-crypt-v2|secret|pkcs12|auth-user-pass)>|\z)`), "<$1>" + hidden},
+	}
+})
 
 // suspects are in every line that lines can change. Looking for them first makes
 // a log of megabytes a matter of a second on the smallest Pi.
@@ -41,20 +44,22 @@ func suspect(line []byte) bool {
 }
 
 // lines find secrets by their shape, whoever wrote them.
-var lines = []pattern{
-	// name = value, name: value, "name": "value", --name value, NAME=value; the
-	// name may have more in front and behind: clientAccessToken, wifi-sec.psk.
-	{regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:password|passwd|passphrase|passcode|secret|token|psk|apikey|api[-_]key|access[-_]key|private[-_]key|credential|authorization|pin[-_]?code|puk|wep[-_]key)[a-z0-9_.-]*"?'?\s*[:=]\s*)("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|(?:bearer|basic)\s+\S+|[^\s,;}\]]+)`), "${1}" + hidden},
-	{regexp.MustCompile(`(?i)(--?(?:password|passwd|access-token|client-token|token|secret)\s+)\S+`), "${1}" + hidden},
-	{regexp.MustCompile(`(?i)\b((?:password|passphrase|token|psk|pin|puk|secret)\s+(?:is|was|used|given|set to)?\s*)("[^"\n]*"|'[^'\n]*'|\S*[0-9]\S*)`), "${1}" + hidden},
-	{regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)[a-z0-9+/=._-]{8,}`), "${1}" + hidden},
-	// user:password@host
-	{regexp.MustCompile(`(\w+://[^\s/:@]*:)[^\s/@]+(@)`), "${1}" + hidden + "${2}"},
-	// AWS access keys, https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-	{regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), hidden},
-	// JSON Web Tokens.
-	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`), hidden},
-}
+var lines = sync.OnceValue(func() []pattern {
+	return []pattern{
+		// name = value, name: value, "name": "value", --name value, NAME=value; the
+		// name may have more in front and behind: clientAccessToken, wifi-sec.psk.
+		{regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:password|passwd|passphrase|passcode|secret|token|psk|apikey|api[-_]key|access[-_]key|private[-_]key|credential|authorization|pin[-_]?code|puk|wep[-_]key)[a-z0-9_.-]*"?'?\s*[:=]\s*)("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|(?:bearer|basic)\s+\S+|[^\s,;}\]]+)`), "${1}" + hidden},
+		{regexp.MustCompile(`(?i)(--?(?:password|passwd|access-token|client-token|token|secret)\s+)\S+`), "${1}" + hidden},
+		{regexp.MustCompile(`(?i)\b((?:password|passphrase|token|psk|pin|puk|secret)\s+(?:is|was|used|given|set to)?\s*)("[^"\n]*"|'[^'\n]*'|\S*[0-9]\S*)`), "${1}" + hidden},
+		{regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)[a-z0-9+/=._-]{8,}`), "${1}" + hidden},
+		// user:password@host
+		{regexp.MustCompile(`(\w+://[^\s/:@]*:)[^\s/@]+(@)`), "${1}" + hidden + "${2}"},
+		// AWS access keys, https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+		{regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), hidden},
+		// JSON Web Tokens.
+		{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`), hidden},
+	}
+})
 
 // leastKey is how long a run of letters must be to be taken for a key.
 const leastKey = 32
@@ -87,14 +92,14 @@ func (r *redactor) clean(text []byte) []byte {
 		text = bytes.ReplaceAll(text, secret, []byte(hidden))
 	}
 	if bytes.Contains(text, []byte("-----")) || bytes.IndexByte(text, '<') >= 0 {
-		for _, p := range blocks {
+		for _, p := range blocks() {
 			text = p.shape.ReplaceAll(text, []byte(p.keep))
 		}
 	}
 	var out bytes.Buffer
 	for line := range bytes.Lines(text) {
 		if suspect(line) {
-			for _, p := range lines {
+			for _, p := range lines() {
 				line = p.shape.ReplaceAll(line, []byte(p.keep))
 			}
 		}

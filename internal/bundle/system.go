@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -130,7 +131,9 @@ func (l *limited) Write(p []byte) (int, error) {
 }
 
 // telling are the kernel's lines that explain a lost link.
-var telling = regexp.MustCompile(`(?i)usb|tty|wwan|qmi|mbim|cdc|ppp|tun|eth\d|wlan|brcm|voltage|thrott|mmc|ext4|i/o error|oom|out of memory|watchdog|link is`)
+var telling = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)usb|tty|wwan|qmi|mbim|cdc|ppp|tun|eth\d|wlan|brcm|voltage|thrott|mmc|ext4|i/o error|oom|out of memory|watchdog|link is`)
+})
 
 func kernelLog(ctx context.Context) ([]byte, error) {
 	text, err := output(ctx, "dmesg", "--ctime")
@@ -139,7 +142,7 @@ func kernelLog(ctx context.Context) ([]byte, error) {
 	}
 	var kept bytes.Buffer
 	for line := range bytes.Lines(text) {
-		if telling.Match(line) {
+		if telling().Match(line) {
 			kept.Write(line)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -83,13 +84,17 @@ func encodingFault(data []byte) *Fault {
 	return nil
 }
 
-var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+// yamlError takes the parser's message apart. Most commands read no file: what is
+// compiled here is compiled when it is needed.
+var yamlError = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+})
 
 // syntaxFault turns an error of the YAML parser into a Fault. The parser names
 // the line where the broken block began; the reader needs the line that broke it.
 func syntaxFault(data []byte, err error) *Fault {
 	problem, line := err.Error(), 0
-	if m := yamlError.FindStringSubmatch(problem); m != nil {
+	if m := yamlError().FindStringSubmatch(problem); m != nil {
 		problem = m[2]
 		fmt.Sscan(m[1], &line)
 	}

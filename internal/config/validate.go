@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,8 +21,10 @@ const (
 )
 
 var (
-	thingName  = regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`)
-	regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
+	thingName  = nameRule{also: ":_-", longest: 128}
+	regionName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
+	})
 )
 
 // validate checks every value that could be read.
@@ -89,10 +92,10 @@ func plain(v any) string {
 // https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThing.html
 func (r *reader) identity(d Device) {
 	if r.required("device.thing", d.Thing, "add the name under which the device is registered in AWS IoT") &&
-		!thingName.MatchString(d.Thing) {
+		!thingName.accepts(d.Thing) {
 		r.refuse("device.thing", "not a thing name", "write it as the AWS IoT console shows it")
 	}
-	if r.required("device.region", d.Region, "add the region of the IoT endpoint") && !regionName.MatchString(d.Region) {
+	if r.required("device.region", d.Region, "add the region of the IoT endpoint") && !regionName().MatchString(d.Region) {
 		r.refuse("device.region", "not a region", "write the part of the endpoint's name between iot. and .amazonaws.com")
 	}
 }

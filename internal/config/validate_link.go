@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,9 +17,15 @@ const maxDeviceBytes = 15
 const minPrefixBits = 8
 
 var (
-	linkName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,32}$`)
-	unitName = regexp.MustCompile(`^[a-zA-Z0-9:_.\\@-]{1,240}\.service$`)
+	linkName = nameRule{also: "_-", longest: 32}
+	unitName = nameRule{also: `:_.\@-`, longest: 240} // before its suffix
 )
+
+// isService reports whether name is a systemd unit that can be restarted.
+func isService(name string) bool {
+	unit, found := strings.CutSuffix(name, ".service")
+	return found && unitName.accepts(unit)
+}
 
 // links checks each link, and that no two of them need the same thing.
 func (r *reader) links(links []Link) {
@@ -62,7 +67,7 @@ func (r *reader) once(seen map[string]string, path, value string) {
 
 // link checks one link by its type. Without a known type no key can be judged.
 func (r *reader) link(at string, l Link) {
-	if r.required(at+".name", l.Name, "add a name: it appears in status and in commands") && !linkName.MatchString(l.Name) {
+	if r.required(at+".name", l.Name, "add a name: it appears in status and in commands") && !linkName.accepts(l.Name) {
 		r.refuse(at+".name", "not a plain name", "use a short word")
 	}
 	r.prefixes(at+".routes", l.Routes)
@@ -124,7 +129,7 @@ func (r *reader) dialled(at string, l Link) {
 			r.refuse(path, "not a device name", "write it as \"ip link\" shows it")
 		}
 	}
-	if l.Unit != "" && !unitName.MatchString(l.Unit) {
+	if l.Unit != "" && !isService(l.Unit) {
 		r.refuse(at+".unit", "not a service", "write the full name, with .service at the end")
 	}
 	if l.Unit != "" && l.Connection != "" {

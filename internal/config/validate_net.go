@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // resolvedStubs are systemd-resolved's own listeners. Asked by the stub, they
@@ -102,7 +103,9 @@ func (r *reader) upstream(path string, a netip.Addr, c Resolver) {
 }
 
 // regionOf finds the region in the name of an IoT endpoint.
-var regionOf = regexp.MustCompile(`\.iot\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$`)
+var regionOf = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\.iot\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$`)
+})
 
 // endpoint checks the name that everything else is about.
 func (r *reader) endpoint(c Config) {
@@ -117,7 +120,7 @@ func (r *reader) endpoint(c Config) {
 		r.refuse(path, why, todo)
 		return
 	}
-	if m := regionOf.FindStringSubmatch(host); m != nil && m[1] != c.Device.Region && regionName.MatchString(c.Device.Region) {
+	if m := regionOf().FindStringSubmatch(host); m != nil && m[1] != c.Device.Region && regionName().MatchString(c.Device.Region) {
 		r.refuse(path, "in another region than device.region ("+c.Device.Region+")", "make the two agree")
 	}
 }
@@ -140,7 +143,7 @@ func hostFault(host string) (why, todo string) {
 	return "", ""
 }
 
-var hostLabel = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
+var hostLabel = nameRule{also: "-", longest: 63}
 
 // isHostname follows RFC 1123, section 2.1.
 func isHostname(name string) bool {
@@ -149,7 +152,7 @@ func isHostname(name string) bool {
 		return false
 	}
 	for label := range strings.SplitSeq(name, ".") {
-		if !hostLabel.MatchString(label) {
+		if !hostLabel.accepts(label) || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}
 	}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -17,7 +16,7 @@ const (
 )
 
 // serviceName is AWS's rule for the services of a tunnel.
-var serviceName = regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`)
+var serviceName = nameRule{also: ":_-", longest: 128}
 
 // tunnel checks what may be opened from afar, and how much of it.
 func (r *reader) tunnel(t Tunnel) {
@@ -41,7 +40,7 @@ func (r *reader) services(t Tunnel) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Services)) {
 		item := join(path, printable(name))
-		if !serviceName.MatchString(name) {
+		if !serviceName.accepts(name) {
 			r.fault(item, "not a service name", "use the name that is chosen when a tunnel is opened")
 		}
 		if target := t.Services[name]; !hostPort(target) {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -79,18 +80,14 @@ func (e *Error) Is(target error) bool {
 // Client asks the daemon. Its errors are *UnreachableError and *Error.
 type Client struct {
 	path string
-	http http.Client
+	dial func(context.Context) (net.Conn, error)
 }
 
 // NewClient returns a Client of the daemon that listens on path.
 func NewClient(path string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+	return &Client{path: path, dial: func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
-	}
-	return &Client{path: path, http: http.Client{
-		Timeout:   changeTimeout,
-		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
 	}}
 }
 
@@ -163,19 +160,39 @@ func (c *Client) ask(ctx context.Context, method, path string, body any, accept 
 		return nil, fmt.Errorf("asking the daemon: %w", err)
 	}
 	request.Header.Set("Accept", accept)
-	response, err := c.http.Do(request)
+	code, answer, err := c.exchange(request)
 	if err != nil {
 		return nil, c.unreachable(ctx, err)
 	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
-	if err != nil {
-		return nil, c.unreachable(ctx, err)
-	}
-	if response.StatusCode >= http.StatusBadRequest {
-		return nil, refusal(response.StatusCode, answer)
+	if code >= http.StatusBadRequest {
+		return nil, refusal(code, answer)
 	}
 	return answer, nil
+}
+
+// exchange sends one request on a connection of its own. An http.Transport would
+// do the same with a pool, proxies and four goroutines, and be most of what a
+// status costs on the smallest Pi.
+func (c *Client) exchange(request *http.Request) (code int, answer []byte, err error) {
+	ctx, cancel := context.WithTimeout(request.Context(), changeTimeout)
+	defer cancel()
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // at once
+	request.Close = true
+	if err := request.Write(conn); err != nil {
+		return 0, nil, err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	return response.StatusCode, answer, err
 }
 
 // errSilent is why a question was given up.

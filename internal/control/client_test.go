@@ -85,9 +85,9 @@ func TestUnreachableWithoutPermission(t *testing.T) {
 	}
 	asUser(t, path, credentials{}) // makes the directory passable
 	client := NewClient(path)
-	client.http.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+	client.dial = func(context.Context) (net.Conn, error) {
 		return dialWith(path, credentials{uid: 12345, gid: 12345})
-	}}
+	}
 	_, err := client.Status(t.Context())
 	wantUnreachable(t, err, CausePermission, "this user may not open "+path)
 }

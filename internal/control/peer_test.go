@@ -73,10 +73,7 @@ func asUser(t *testing.T, path string, c credentials) *Client {
 		}
 	}
 	client := NewClient(path)
-	client.http.Transport = &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       func(context.Context, string, string) (net.Conn, error) { return dialWith(path, c) },
-	}
+	client.dial = func(context.Context) (net.Conn, error) { return dialWith(path, c) }
 	return client
 }
 

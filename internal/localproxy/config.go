@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -64,7 +65,9 @@ type Config struct {
 }
 
 // clientToken is what the service accepts as a client token.
-var clientToken = regexp.MustCompile(`^[a-zA-Z0-9-]{32,128}$`)
+var clientToken = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z0-9-]{32,128}$`)
+})
 
 // NewClientToken returns a random client token (128 bits).
 func NewClientToken() string {
@@ -119,8 +122,8 @@ func (c *Config) checkTokens() error {
 			return errors.New("the access token holds a character that no token has")
 		}
 	}
-	if !clientToken.MatchString(c.ClientToken) {
-		return fmt.Errorf("the client token does not match %s", clientToken)
+	if !clientToken().MatchString(c.ClientToken) {
+		return fmt.Errorf("the client token does not match %s", clientToken())
 	}
 	if _, _, err := c.request(); err != nil {
 		return err

@@ -85,7 +85,7 @@ func TestClientTokenIsMadeOnceAndValid(t *testing.T) {
 	first, _, _ := cfg.request()
 	second, _, _ := cfg.request()
 	line := "\r\nclient-token: " + cfg.ClientToken + "\r\n"
-	if !clientToken.MatchString(cfg.ClientToken) || !strings.Contains(string(first), line) || !strings.Contains(string(second), line) {
+	if !clientToken().MatchString(cfg.ClientToken) || !strings.Contains(string(first), line) || !strings.Contains(string(second), line) {
 		t.Errorf("client token %q is not on every request", cfg.ClientToken)
 	}
 	if NewClientToken() == cfg.ClientToken {

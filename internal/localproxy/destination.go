@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Destination is where a service's connections go.
@@ -21,7 +22,12 @@ type Destinations struct {
 }
 
 // serviceName is what AWS accepts as a service's name.
-var serviceName = regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`)
+//
+// Compiled when it is needed: to unroll it would be most of a start's work, and
+// commands that have nothing to do with tunnels have it too.
+var serviceName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`)
+})
 
 // ParseDestinations reads the value of the reference program's option -d: one
 // destination, or SERVICE=DESTINATION separated by commas. See ParseDestination.
@@ -49,7 +55,7 @@ func ParseDestinations(text string) (Destinations, error) {
 // Add adds one destination; a service that is there already keeps its own, as
 // in the reference program.
 func (d *Destinations) Add(service, where string, named bool) error {
-	if named && !serviceName.MatchString(service) {
+	if named && !serviceName().MatchString(service) {
 		return fmt.Errorf("service name %q: want 1 to 128 of a-z, A-Z, 0-9, ':', '_', '-'", service)
 	}
 	parsed, err := ParseDestination(where)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -18,7 +19,9 @@ var errNoUSB = errors.New("no modem on USB")
 
 // usbName is a device on a port of a hub: 1-1.4, but neither usb1 (a root hub)
 // nor 1-1.4:1.0 (an interface).
-var usbName = regexp.MustCompile(`^[0-9]+-[0-9]+(\.[0-9]+)*$`)
+var usbName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9]+-[0-9]+(\.[0-9]+)*$`)
+})
 
 // hubClass is USB's bDeviceClass of a hub. Behind the one inside a Raspberry Pi
 // hang its Ethernet and every other device.
@@ -83,7 +86,7 @@ func (t usbTree) removable(dir string) error {
 	if err != nil {
 		return fmt.Errorf("%w: reading its class: %w", errNoUSB, err)
 	}
-	if name := filepath.Base(dir); !usbName.MatchString(name) || strings.TrimSpace(string(class)) == hubClass {
+	if name := filepath.Base(dir); !usbName().MatchString(name) || strings.TrimSpace(string(class)) == hubClass {
 		return fmt.Errorf("%w: %s is a hub, with more than a modem behind it", errNoUSB, name)
 	}
 	return nil
