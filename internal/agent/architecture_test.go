@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	// It looks at what each stage works with, in the stages' own words.
 	"internal/check": {
 		"internal/config", "internal/status", "internal/clock", "internal/vpn", "internal/resolver", "internal/mqtt",
-		"internal/power",
+		"internal/power", "internal/ovpn",
 	},
 	"scripts/testreport": {},
 	"internal/manual":    {},

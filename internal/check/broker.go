@@ -1,12 +1,16 @@
 package check
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
+	"time"
 
 	"edgeagent/internal/clock"
 	"edgeagent/internal/mqtt"
+	"edgeagent/internal/status"
 )
 
 // trialSuffix makes another client id of the daemon's: with its own the check
@@ -24,42 +28,66 @@ func checkTLS(ctx context.Context, x *examination) outcome {
 	}).Try()
 	if f := trial.Dial(ctx); f != nil {
 		trial.Close()
-		return fault(f.Detail, f.Hint)
+		return fault(stageSays(*f), stageHint(*f))
 	}
-	return ok(trial.Address() + ", certificate verified for " + x.config.Endpoint.Host).
+	return ok(secured(trial.Address(), x.config.Endpoint.Host, trial.TLS())).
 		learning(func(x *examination) {
 			x.trial = trial
 			x.ends = append(x.ends, trial.Close)
 		})
 }
 
+// secured says what was agreed on: version, issuer, end of the certificate, and
+// the protocol if one was negotiated (ALPN).
+func secured(where, host string, s tls.ConnectionState) words {
+	if len(s.PeerCertificates) == 0 {
+		return plain(where)
+	}
+	leaf := s.PeerCertificates[0]
+	issuer := cmp.Or(leaf.Issuer.CommonName, leaf.Issuer.String())
+	said := say("tls.ok", where, tls.VersionName(s.Version), host, issuer, leaf.NotAfter.UTC().Format(time.DateOnly))
+	if s.NegotiatedProtocol == "" {
+		return said
+	}
+	return list{", ", []words{said, plain("ALPN " + s.NegotiatedProtocol)}}
+}
+
 // checkConnect sends CONNECT with a client id of its own, which a policy may
 // well refuse although the daemon's is fine.
 func checkConnect(ctx context.Context, x *examination) outcome {
+	id := x.config.MQTT.ClientID + trialSuffix
 	f := x.trial.Connect(ctx)
 	if f == nil {
-		return ok("accepted with client id " + x.config.MQTT.ClientID + trialSuffix).
-			learning(func(x *examination) { x.connected = true })
+		return ok(say("connect.ok", id)).learning(func(x *examination) { x.connected = true })
 	}
 	if c, known := x.stage("broker"); known && c.State.Usable() {
-		return skipped("the policy allows no second client id beside the daemon's, which is connected: " + c.Detail)
+		return skipped(say("connect.second", id, plain(c.Detail)))
 	}
-	return warning("client id "+x.config.MQTT.ClientID+trialSuffix+": "+f.Detail,
-		"if the policy allows the daemon's own client id alone, that is expected; else "+f.Hint)
+	return warning(say("connect.refused", id, stageSays(*f)), say("connect.fix", stageHint(*f)))
 }
 
-// checkSubscribe asks for the topic on which tunnels are announced.
+// checkSubscribe asks for the topic on which tunnels are announced. A policy may
+// allow it to the daemon's client id alone (${iot:ClientId} in its resources);
+// then only the daemon knows.
 func checkSubscribe(ctx context.Context, x *examination) outcome {
-	if !x.config.Tunnel.Enabled {
-		return skipped("tunnels are disabled")
+	switch {
+	case !x.config.Tunnel.Enabled:
+		return skipped(say("tunnel.disabled"))
+	case !x.connected:
+		return skipped(say("run.waits", "broker.connect"))
 	}
-	if !x.connected {
-		return skipped("waits for broker.connect")
+	f := x.trial.Subscribe(ctx)
+	if f == nil {
+		return ok(plain("$aws/things/" + x.config.Device.Thing + "/tunnels/notify"))
 	}
-	if f := x.trial.Subscribe(ctx); f != nil {
-		return fault(f.Detail, f.Hint)
+	id := x.config.MQTT.ClientID + trialSuffix
+	switch c, known := x.stage("broker"); {
+	case known && c.State == status.OK:
+		return skipped(say("subscribe.second", id))
+	case known && c.Reason == status.ReasonUnsubscribed:
+		return fault(stageSays(*f), stageHint(*f))
 	}
-	return ok("$aws/things/" + x.config.Device.Thing + "/tunnels/notify")
+	return warning(say("connect.refused", id, stageSays(*f)), say("connect.fix", stageHint(*f)))
 }
 
 // devicePath is the way to the broker through the link's device.

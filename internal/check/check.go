@@ -51,6 +51,10 @@ type Result struct {
 	Finding string `json:"finding"` // with figures; no secrets
 	Fix     string `json:"fix"`     // one concrete action; "" if there is nothing to do
 	TookMS  int64  `json:"took_ms"` // milliseconds
+
+	// The same for people who read another language; nil if the result was read
+	// back from JSON, which is English.
+	finding, fix words
 }
 
 // Schema is the version of the JSON that Report marshals to. Fields may be
@@ -82,38 +86,47 @@ type Options struct {
 	Root string
 }
 
-// Limits of the whole and of one check.
+// Limits of the whole and of one check. With what a check that hangs is given
+// beyond, and the broker's farewell, all is over within 15 s.
 const (
-	wholeLimit = 14 * time.Second
+	wholeLimit = 13 * time.Second
 	checkLimit = 6 * time.Second
+	// daemonLimit is for a program on the same device.
+	daemonLimit = 2 * time.Second
+	// grace is for a check to say how far it came when its time is over.
+	grace = 300 * time.Millisecond
+	// believable is how long a check must have run for what it says when the
+	// time for all is over: cut shorter, silence proves nothing.
+	believable = 2 * time.Second
 )
 
-// check is one thing to look at.
+// check is one thing to look at. Its title is in the catalogues.
 type check struct {
-	id, title string
-	needs     []string // ids that must have ended, and not with error or skipped
-	after     []string // ids that must have ended, however
-	run       func(ctx context.Context, x *examination) outcome
+	id    string
+	needs []string      // ids that must have ended, and not with error or skipped
+	after []string      // ids that must have ended, however
+	limit time.Duration // 0: checkLimit
+	run   func(ctx context.Context, x *examination) outcome
 }
 
 // outcome is a Result without what the runner knows.
 type outcome struct {
 	state        State
-	finding, fix string
+	finding, fix words // fix is nil if there is nothing to do
 	// learn writes down what other checks build on. It is not called if the
 	// check ends too late.
 	learn func(x *examination)
 }
 
-func ok(finding string) outcome { return outcome{state: OK, finding: finding} }
+func ok(finding words) outcome { return outcome{state: OK, finding: finding} }
 
-func warning(finding, fix string) outcome {
+func warning(finding, fix words) outcome {
 	return outcome{state: Warning, finding: finding, fix: fix}
 }
 
-func fault(finding, fix string) outcome { return outcome{state: Error, finding: finding, fix: fix} }
+func fault(finding, fix words) outcome { return outcome{state: Error, finding: finding, fix: fix} }
 
-func skipped(why string) outcome { return outcome{state: Skipped, finding: why} }
+func skipped(why words) outcome { return outcome{state: Skipped, finding: why} }
 
 // learning returns o with what it has learnt.
 func (o outcome) learning(learn func(x *examination)) outcome {

@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -13,7 +12,8 @@ import (
 // clockSlack is how far the clock may lie behind the last known time.
 const clockSlack = time.Hour
 
-const setClock = "`timedatectl set-ntp true`, or `sudo date -s \"YYYY-MM-DD HH:MM\"` by hand; on a SORACOM SIM without internet use NTP server 100.127.0.123."
+// setClock is also for certificates that are still to begin.
+func setClock() words { return say("clock.fix") }
 
 // checkClock compares the clock with the two times that have certainly been:
 // this program's build, and the last one at which a peer's certificate held.
@@ -21,14 +21,14 @@ func checkClock(_ context.Context, x *examination) outcome {
 	now := time.Now()
 	switch last := lastKnown(x.file(x.o.StateDir + "/last-time")); {
 	case now.Before(x.o.Build):
-		return fault(fmt.Sprintf("it says %s, before this program was built (%s)", minute(now), minute(x.o.Build)), setClock)
+		return fault(say("clock.build", minute(now), minute(x.o.Build)), setClock())
 	case now.Before(last.Add(-clockSlack)):
-		return fault(fmt.Sprintf("it says %s, but %s has already been", minute(now), minute(last)), setClock)
+		return fault(say("clock.been", minute(now), minute(last)), setClock())
 	}
 	if yes, _ := clock.Synchronised(); !yes {
-		return warning(fmt.Sprintf("%s is plausible, but no time server has confirmed it", minute(now)), setClock)
+		return warning(say("clock.alone", minute(now)), setClock())
 	}
-	return ok(minute(now) + ", synchronised")
+	return ok(say("clock.ok", minute(now)))
 }
 
 // lastKnown is zero if nothing is known.

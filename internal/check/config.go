@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"edgeagent/internal/config"
@@ -15,12 +14,12 @@ func checkConfig(_ context.Context, x *examination) outcome {
 	var faults config.Errors
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return skipped(fmt.Sprintf("%s may not be read by this user: use sudo", x.o.ConfigFile))
+		return skipped(say("config.unreadable", x.o.ConfigFile))
 	case errors.As(err, &faults):
-		return fault(faults.Error(), "correct the lines named here, then `sudo systemctl reload edgeagent`.")
+		return fault(foreign(faults.Error()), mending(faults, say("config.lines.fix")))
 	case err != nil:
-		return fault(err.Error(), "correct the file, then `sudo systemctl reload edgeagent`.")
+		return fault(foreign(err.Error()), say("config.file.fix"))
 	}
-	return ok(fmt.Sprintf("%s: %s, %d link(s)", x.o.ConfigFile, c.Device.Thing, len(c.Links))).
+	return ok(say("config.ok", x.o.ConfigFile, c.Device.Thing, len(c.Links))).
 		learning(func(x *examination) { x.config, x.known = c, true })
 }

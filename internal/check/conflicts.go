@@ -9,12 +9,20 @@ import (
 	"strings"
 )
 
-// rivals are programs that do a part of the agent's work, by how their command
-// line shows them. The hand-made set-ups that the agent replaces run them.
-var rivals = []struct{ program, does string }{
-	{"openvpn", "another OpenVPN client"},
-	{"localproxy", "a localproxy that the agent did not start"},
-	{"aws-iot-device-client", "AWS's device client"},
+// rival is a program that does a part of the agent's work, by how its command
+// line shows it.
+type rival struct {
+	program string
+	is      words
+}
+
+// rivals are those of the hand-made set-ups that the agent replaces.
+func rivals() []rival {
+	return []rival{
+		{"openvpn", say("conflicts.openvpn")},
+		{"localproxy", say("conflicts.localproxy")},
+		{"aws-iot-device-client", say("conflicts.deviceclient")},
+	}
 }
 
 // checkConflicts looks for programs that would fight with the agent: for the
@@ -22,21 +30,22 @@ var rivals = []struct{ program, does string }{
 func checkConflicts(_ context.Context, x *examination) outcome {
 	procs, err := processes(x.file("/proc"))
 	if err != nil {
-		return skipped(err.Error())
+		return skipped(foreign(err.Error()))
 	}
-	var found []string
-	for _, p := range procs {
-		for _, r := range rivals {
+	found := list{between: "; "}
+	pid := 0
+	for _, r := range rivals() {
+		for _, p := range procs {
 			if p.name == r.program && !strings.Contains(p.line, x.o.RuntimeDir+"/") && !agents(procs, p) {
-				found = append(found, fmt.Sprintf("%s (pid %d)", r.does, p.pid))
+				found.parts = append(found.parts, say("conflicts.found", r.is, p.pid))
+				pid = p.pid
 			}
 		}
 	}
-	if len(found) > 0 {
-		return warning(strings.Join(found, "; "),
-			"if it is left over from an older set-up: `systemctl status PID` names its unit, `sudo systemctl disable --now UNIT` ends it for good.")
+	if len(found.parts) > 0 {
+		return warning(found, say("conflicts.fix", pid))
 	}
-	return ok("none")
+	return ok(say("conflicts.ok"))
 }
 
 // process is an entry of /proc.

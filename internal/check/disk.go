@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,50 +16,94 @@ const (
 	diskLow  = 50 << 20 // bytes
 )
 
-// checkDisk looks at the places where the agent writes, and at what the kernel
-// has seen of the SD card.
+// checkDisk looks at the places where the agent writes, at the root file system,
+// and at what the kernel has seen of the SD card.
 func checkDisk(_ context.Context, x *examination) outcome {
-	var findings []string
+	root, o := rootTurned(x.file("/proc/mounts"), x.file("/etc/fstab"))
+	if o != nil {
+		return *o
+	}
+	found := list{between: "; "}
 	for _, dir := range []string{x.o.StateDir, x.o.RuntimeDir} {
-		finding, err := space(existing(x.file(dir)))
-		if err != nil {
-			return fault(err.Error(), "free some space (`sudo journalctl --vacuum-size=50M`, `sudo apt clean`), or make the file system writable.")
+		s, o := space(existing(x.file(dir)))
+		if o != nil {
+			return *o
 		}
-		findings = append(findings, finding)
+		found.parts = append(found.parts, s)
 	}
 	if name := erring(x.file("/sys/fs/ext4")); name != "" {
-		return warning(fmt.Sprintf("the file system on %s has errors", name), "replace the SD card soon: `sudo dmesg | grep -i ext4` shows what fails.")
+		return warning(say("disk.errors", name), say("disk.errors.fix"))
 	}
-	if low := strings.Join(lowOn(x), ", "); low != "" {
-		return warning("little space is left: "+low, "free some space: `sudo journalctl --vacuum-size=50M`, `sudo apt clean`.")
+	if low := lowOn(x); len(low.parts) > 0 {
+		return warning(say("disk.low", low), say("disk.space.fix"))
 	}
-	return ok(strings.Join(findings, "; "))
+	if root != nil {
+		found.parts = append(found.parts, root)
+	}
+	return ok(found)
 }
 
-// space says how much is free where dir is. The error is a place where nothing
-// can be written.
-func space(dir string) (string, error) {
+// space says how much is free where dir is, or that nothing can be written there.
+func space(dir string) (words, *outcome) {
 	var s unix.Statfs_t
+	var o outcome
 	switch err := unix.Statfs(dir, &s); {
 	case err != nil:
-		return "", fmt.Errorf("looking at %s: %w", dir, err)
+		o = fault(say("disk.unknown", dir, foreign(err.Error())), say("disk.space.fix"))
 	case s.Flags&unix.ST_RDONLY != 0:
-		return "", fmt.Errorf("%s is in a read-only file system", dir)
+		o = fault(say("disk.readonly", dir), say("disk.readonly.fix", dir))
 	case free(s) < diskFull:
-		return "", fmt.Errorf("the file system of %s is full", dir)
+		o = fault(say("disk.full", dir), say("disk.space.fix"))
 	case s.Files > 0 && s.Ffree == 0:
-		return "", fmt.Errorf("the file system of %s has no free inode: too many small files", dir)
+		o = fault(say("disk.inodes", dir), say("disk.inodes.fix"))
+	default:
+		return say("disk.free", dir, free(s)>>20), nil
 	}
-	return fmt.Sprintf("%s: %d MB free", dir, free(s)>>20), nil
+	return nil, &o
 }
 
-func lowOn(x *examination) []string {
-	var low []string
+// rootTurned tells a root file system that the kernel has made read-only, which
+// it does when the disk fails (errors=remount-ro in ext4(5)), from one that is
+// read-only or volatile on purpose, which is only worth a word.
+func rootTurned(mounts, fstab string) (words, *outcome) {
+	kind, options := mounted(mounts, "/")
+	_, wanted := mounted(fstab, "/")
+	switch {
+	case kind == "overlay" || kind == "tmpfs":
+		return say("disk.volatile"), nil
+	case !option(options, "ro"):
+		return nil, nil
+	case wanted != "" && !option(wanted, "ro"):
+		o := fault(say("disk.turned"), say("disk.turned.fix"))
+		return nil, &o
+	}
+	return say("disk.purpose"), nil
+}
+
+// mounted returns the type and the options of a mount point in a file of
+// fstab(5)'s form. The last entry counts: it hides those before it.
+func mounted(file, point string) (kind, options string) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", ""
+	}
+	for line := range strings.Lines(string(data)) {
+		if f := strings.Fields(line); len(f) >= 4 && f[0][0] != '#' && f[1] == point {
+			kind, options = f[2], f[3]
+		}
+	}
+	return kind, options
+}
+
+func option(options, name string) bool { return strings.Contains(","+options+",", ","+name+",") }
+
+func lowOn(x *examination) list {
+	low := list{between: ", "}
 	for _, dir := range []string{"/", x.o.StateDir} {
 		var s unix.Statfs_t
 		dir = existing(x.file(dir))
 		if unix.Statfs(dir, &s) == nil && s.Flags&unix.ST_RDONLY == 0 && free(s) < diskLow {
-			low = append(low, fmt.Sprintf("%s: %d MB", dir, free(s)>>20))
+			low.parts = append(low.parts, say("disk.free", dir, free(s)>>20))
 		}
 	}
 	return low

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
@@ -17,14 +18,13 @@ func checkEndpoint(_ context.Context, x *examination) outcome {
 	for _, a := range x.addrs {
 		device, err := leavesBy(a)
 		if err != nil {
-			return fault(fmt.Sprintf("%s: %v", a, err), "`ip route get "+a.String()+"` shows what is missing; the daemon sets these routes while it runs.")
+			return fault(say("endpoint.noroute", a), say("endpoint.noroute.fix", a))
 		}
 		if device != x.path.Device {
-			return fault(fmt.Sprintf("%s would leave by %s, not by %s", a, device, x.path.Device),
-				"`ip route get "+a.String()+"` shows who takes it: a LAN with the same range, another VPN, or a daemon that does not run.")
+			return fault(say("endpoint.elsewhere", a, device, x.path.Device), say("endpoint.elsewhere.fix", a))
 		}
 	}
-	return ok(fmt.Sprintf("%s, through %s", texts(x.addrs), x.path.Device))
+	return ok(say("endpoint.ok", texts(x.addrs), x.path.Device))
 }
 
 func leavesBy(a netip.Addr) (string, error) {
@@ -41,43 +41,67 @@ func leavesBy(a netip.Addr) (string, error) {
 
 // checkTCP connects to every address: one dead out of two is found only so.
 func checkTCP(ctx context.Context, x *examination) outcome {
-	var reached, lost []string
-	for _, a := range x.addrs {
-		to := netip.AddrPortFrom(a, x.config.Endpoint.Port)
-		d := boundDialer(x.path.Device)
-		d.Timeout = checkLimit / 3
-		conn, err := d.DialContext(ctx, "tcp4", to.String())
-		if err != nil {
-			lost = append(lost, fmt.Sprintf("%s: %s", to, networkError(err)))
-			continue
-		}
-		_ = conn.Close()
-		reached = append(reached, to.String())
-	}
-	const fix = "let the port from the VPN's range into the VPC endpoint's security group; each address is one availability zone."
+	reached, lost := connectAll(ctx, x.path.Device, x.addrs, x.config.Endpoint.Port)
+	fix := say("tcp.fix", x.config.Endpoint.Port)
 	switch {
 	case len(reached) == 0:
-		return fault(strings.Join(lost, "; "), fix)
-	case len(lost) > 0:
-		return warning(strings.Join(lost, "; ")+"; but "+strings.Join(reached, ", ")+" answers", fix)
+		return fault(lost, fix)
+	case len(lost.parts) > 0:
+		return warning(say("tcp.some", lost, addrPorts(reached)), fix)
 	}
-	return ok(strings.Join(reached, ", "))
+	return ok(plain(addrPorts(reached)))
+}
+
+// connectAll connects to all addresses at once, through a device.
+func connectAll(ctx context.Context, device string, addrs []netip.Addr, port uint16) (reached []netip.AddrPort, lost list) {
+	faults := make([]error, len(addrs))
+	var running sync.WaitGroup
+	for i, a := range addrs {
+		running.Go(func() {
+			d := boundDialer(device)
+			d.Timeout = connectWait
+			conn, err := d.DialContext(ctx, "tcp4", netip.AddrPortFrom(a, port).String())
+			if err == nil {
+				_ = conn.Close()
+			}
+			faults[i] = err
+		})
+	}
+	running.Wait()
+	lost.between = "; "
+	for i, a := range addrs {
+		to := netip.AddrPortFrom(a, port)
+		if faults[i] != nil {
+			lost.parts = append(lost.parts, say("tcp.lost", to, networkError(faults[i])))
+			continue
+		}
+		reached = append(reached, to)
+	}
+	return reached, lost
+}
+
+func addrPorts(list []netip.AddrPort) string {
+	var all []string
+	for _, a := range list {
+		all = append(all, a.String())
+	}
+	return strings.Join(all, ", ")
 }
 
 // networkError says it without addresses and system calls.
-func networkError(err error) string {
+func networkError(err error) words {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
+		return say("net.refused")
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
-		return "no route"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer"
+		return say("net.noroute")
+	case errors.Is(err, syscall.ETIMEDOUT), errors.As(err, &timeout) && timeout.Timeout():
+		return say("net.silent")
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {
-		return op.Err.Error()
+		return foreign(op.Err.Error())
 	}
-	return err.Error()
+	return foreign(err.Error())
 }

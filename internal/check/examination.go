@@ -23,11 +23,13 @@ type examination struct {
 	uplink uplink
 	path   resolver.Path
 	addrs  []netip.Addr // private addresses of the endpoint
-	// tunneling is the private address of the tunneling service; invalid: none.
-	tunneling netip.AddrPort
-	trial     *mqtt.Trial // TLS is up
-	connected bool        // by the trial
-	ends      []func()    // when all checks are over
+	// tunnelAddrs are the private addresses of the tunneling service, none if it
+	// is public; tunnelPort is its port.
+	tunnelAddrs []netip.Addr
+	tunnelPort  uint16
+	trial       *mqtt.Trial // TLS is up
+	connected   bool        // by the trial
+	ends        []func()    // when all checks are over
 }
 
 func newExamination(o Options) *examination { return &examination{o: o} }

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 
 	"edgeagent/internal/config"
@@ -10,47 +11,65 @@ import (
 
 // checkFiles looks at the files that the configuration names, as the user that
 // runs the daemon. For another user than root or that one nothing follows from
-// what it may not read.
+// what it may not read. What is wrong in the configuration itself is said by
+// its own check; the files that it does name are looked at all the same.
 func checkFiles(_ context.Context, x *examination) outcome {
 	r := config.Examine(x.o.ConfigFile, config.Reader())
-	switch {
-	case len(r.Faults) > 0 && os.Geteuid() != 0 && allUnreadable(r.Faults):
-		return skipped("certificates and keys may not be read by this user: use sudo")
-	case len(r.Faults) > 0:
-		return fault(briefly(r.Faults), mending(r.Faults))
-	case len(r.Warnings) > 0:
-		return warning(briefly(r.Warnings), mending(r.Warnings))
+	faults := r.Faults
+	if !x.known {
+		faults = besides(faults, x.o.ConfigFile)
 	}
-	return ok(strings.Join(r.Files, ", "))
+	switch {
+	case len(faults) > 0 && os.Geteuid() != 0 && allUnreadable(faults):
+		return skipped(say("files.unreadable"))
+	case len(faults) > 0:
+		return fault(briefly(faults), mending(faults, say("files.fix")))
+	case !x.known:
+		return skipped(say("run.waits", "config"))
+	case len(r.Warnings) > 0:
+		return warning(briefly(r.Warnings), mending(r.Warnings, say("files.fix")))
+	}
+	return ok(plain(strings.Join(r.Files, ", ")))
+}
+
+// besides returns the faults that are about files, other than the configuration
+// itself.
+func besides(faults config.Errors, file string) config.Errors {
+	inside := []config.Kind{config.Unfilled, config.BadValue, config.RetiredKey}
+	return slices.DeleteFunc(slices.Clone(faults), func(f config.Fault) bool {
+		return slices.Contains(inside, f.Kind) || f.File == file && f.Key == ""
+	})
 }
 
 func allUnreadable(faults config.Errors) bool {
-	for _, f := range faults {
-		if f.Kind != config.Unreadable {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(faults, func(f config.Fault) bool { return f.Kind != config.Unreadable })
 }
 
-func briefly(faults config.Errors) string {
-	var lines []string
+// briefly is a line for each fault.
+func briefly(faults config.Errors) words {
+	lines := list{between: "\n"}
 	for _, f := range faults {
-		lines = append(lines, f.Brief())
+		lines.parts = append(lines.parts, foreign(f.Brief()))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
-// mending is what to type, where that is known to the letter.
-func mending(faults config.Errors) string {
+// mending is what to type, where that is known to the letter, else otherwise.
+func mending(faults config.Errors, otherwise words) words {
 	var commands []string
 	for _, f := range faults {
 		for _, c := range f.Commands {
-			commands = append(commands, "`"+c+"`")
+			if quoted := "`" + c + "`"; !slices.Contains(commands, quoted) {
+				commands = append(commands, quoted)
+			}
 		}
 	}
 	if len(commands) == 0 {
-		return "`edgeagent config check` names each file and line."
+		return otherwise
 	}
-	return strings.Join(commands, ", then ") + "."
+	fix := words(plain(commands[0]))
+	for _, c := range commands[1:] {
+		fix = say("then", fix, c)
+	}
+	return say("sentence", fix)
 }

@@ -10,14 +10,13 @@ import (
 	"time"
 
 	"edgeagent/internal/config"
-	"edgeagent/internal/resolver"
 	"edgeagent/internal/vpn"
 )
 
 // How often and how long a VPN server is asked for a sign of life.
 const (
 	knocks    = 3
-	knockWait = time.Second
+	knockWait = 800 * time.Millisecond
 )
 
 // OpenVPN's opcodes of the first packets of a session, in the upper five bits.
@@ -29,14 +28,14 @@ const (
 
 // knock says whether the server of an OpenVPN link answers, without opening a
 // session: the first packet of one is answered before any certificate is shown.
-func knock(ctx context.Context, x *examination, l config.Link) (said string, closed bool) {
+func knock(ctx context.Context, x *examination, l config.Link) (said words, closed bool) {
 	in, err := vpn.Inspect(l)
 	if err != nil {
-		return err.Error(), false
+		return foreign(err.Error()), false
 	}
-	addr, err := doorAddress(ctx, x, in.Door)
-	if err != nil {
-		return err.Error(), false
+	addr, why := doorAddress(ctx, x, in.Door)
+	if why != nil {
+		return why, false
 	}
 	transport := "udp"
 	if in.Door.TCP {
@@ -45,27 +44,26 @@ func knock(ctx context.Context, x *examination, l config.Link) (said string, clo
 	where := fmt.Sprintf("%s port %d (%s)", addr.Addr(), addr.Port(), transport)
 	switch {
 	case in.Door.Silent && !in.Door.TCP:
-		return where + " does not answer strangers: not tried", false
+		return say("knock.stranger", where), false
 	case in.Door.TCP && connects(ctx, addr):
-		return where + " takes connections", false
+		return say("knock.takes", where), false
 	case !in.Door.TCP && answersReset(ctx, addr):
-		return where + " answers", false
+		return say("knock.answers", where), false
 	}
-	return where + " does not answer", true
+	return say("knock.silent", where), true
 }
 
-func doorAddress(ctx context.Context, x *examination, d vpn.Door) (netip.AddrPort, error) {
+func doorAddress(ctx context.Context, x *examination, d vpn.Door) (netip.AddrPort, words) {
 	if a, err := netip.ParseAddr(d.Host); err == nil {
 		return netip.AddrPortFrom(a, d.Port), nil
 	}
-	host := resolver.NewHost(resolver.HostOptions{Config: x.config.Resolver, RuntimeDir: x.o.RuntimeDir, Log: discard()})
-	name := d.Host
-	if d.Random {
-		name = label() + "." + name
+	servers := upstream(x)
+	if len(servers) == 0 {
+		return netip.AddrPort{}, say("name.servers")
 	}
-	addrs, err := lookUp(ctx, host.Upstream(), name)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%s: %w", d.Host, err)
+	addrs, why := lookUp(ctx, servers, d.Host)
+	if why != nil {
+		return netip.AddrPort{}, say("name.fault", d.Host, why)
 	}
 	return netip.AddrPortFrom(addrs[0], d.Port), nil
 }

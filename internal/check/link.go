@@ -2,8 +2,6 @@ package check
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 
@@ -12,6 +10,7 @@ import (
 
 	"edgeagent/internal/config"
 	"edgeagent/internal/resolver"
+	"edgeagent/internal/status"
 )
 
 // checkLink finds the device that leads into the VPC: by the daemon's word, by
@@ -19,34 +18,32 @@ import (
 // out whether the VPN server can be reached at all.
 func checkLink(ctx context.Context, x *examination) outcome {
 	if c, ok := x.stage("link"); ok && !c.State.Usable() {
-		return noLink(ctx, x, errNoDevice)
+		return noLink(ctx, x, say("link.none"))
 	}
-	path, err := findPath(x)
-	if err != nil {
-		return noLink(ctx, x, err)
+	path, why := findPath(x)
+	if why != nil {
+		return noLink(ctx, x, why)
 	}
 	if len(path.Servers) == 0 {
-		return fault(fmt.Sprintf("%s is up with %s, but no VPC resolver is known", path.Device, path.Address),
-			"set `resolver.servers` to the VPC resolver: the VPC's range plus two (10.0.0.2), or a Route 53 inbound endpoint's address over Canal.")
+		return fault(say("link.resolver", path.Device, path.Address), say("link.resolver.fix"))
 	}
-	return ok(fmt.Sprintf("%s on %s, %s, resolver %s", path.Link, path.Device, path.Address, texts(path.Servers))).
+	return ok(say("link.ok", path.Link, path.Device, path.Address, texts(path.Servers))).
 		learning(func(x *examination) { x.path = path })
 }
 
-var errNoDevice = errors.New("nothing leads into the VPC")
-
-func findPath(x *examination) (resolver.Path, error) {
+// findPath returns the way into the VPC, or why there is none.
+func findPath(x *examination) (resolver.Path, words) {
 	name, link := candidate(x)
 	if link == nil {
-		return resolver.Path{}, errNoDevice
+		return resolver.Path{}, say("link.none")
 	}
 	a := link.Attrs()
 	if a.RawFlags&unix.IFF_UP == 0 || a.RawFlags&unix.IFF_RUNNING == 0 {
-		return resolver.Path{}, fmt.Errorf("%s is there but has no carrier", a.Name)
+		return resolver.Path{}, say("uplink.carrier", a.Name)
 	}
 	addrs, err := netlink.AddrList(link, netlink.FAMILY_V4)
 	if err != nil || len(addrs) == 0 {
-		return resolver.Path{}, fmt.Errorf("%s has no address", a.Name)
+		return resolver.Path{}, say("link.address", a.Name)
 	}
 	ip, _ := netip.AddrFromSlice(addrs[0].IP)
 	bits, _ := addrs[0].Mask.Size()
@@ -111,24 +108,40 @@ func servers(x *examination) []netip.Addr {
 }
 
 // noLink says as much as can be known of a link that is not there.
-func noLink(ctx context.Context, x *examination, why error) outcome {
-	finding, fix := why.Error(), "`edgeagent status` says what the daemon is doing about it."
+func noLink(ctx context.Context, x *examination, why words) outcome {
+	found, fix := list{between: "; ", parts: []words{why}}, say("link.fix")
 	if c, ok := x.stage("link"); ok {
-		finding += fmt.Sprintf("; the daemon says %s: %s", c.Reason, c.Detail)
-		if x.daemon.FixFirst != nil && x.daemon.FixFirst.Stage == "link" {
-			fix = x.daemon.FixFirst.Hint
+		said := status.Finding{Stage: "link", Reason: c.Reason, Detail: c.Detail, Hint: c.Hint}
+		found.parts = append(found.parts, say("link.says", c.Reason, stageSays(said)))
+		if f := x.daemon.FixFirst; f != nil && f.Stage == "link" {
+			fix = stageHint(*f)
 		}
 	}
 	for _, l := range x.config.Links {
-		if l.Type != config.LinkOpenVPN {
-			finding += fmt.Sprintf("; link %s: none of %s is there", l.Name, strings.Join(l.Interface, ", "))
-			continue
-		}
-		said, closed := knock(ctx, x, l)
-		finding += "; " + said
-		if closed {
-			fix = "let the VPN's port out through this site's firewall; then check that the Client VPN endpoint is available."
+		switch said, closed := linkTried(ctx, x, l); {
+		case said == nil:
+		case closed:
+			found.parts, fix = append(found.parts, said), say("link.closed.fix")
+		default:
+			found.parts = append(found.parts, said)
 		}
 	}
-	return fault(finding, fix)
+	return fault(found, fix)
+}
+
+// linkTried looks at one link that does not carry: whether its device is there,
+// or whether its server answers. Without a way out the server is not asked.
+func linkTried(ctx context.Context, x *examination, l config.Link) (said words, closed bool) {
+	if l.Type == config.LinkOpenVPN {
+		if !x.uplink.found() {
+			return nil, false
+		}
+		return knock(ctx, x, l)
+	}
+	for _, device := range l.Interface {
+		if _, err := netlink.LinkByName(device); err == nil {
+			return nil, false // what is wrong with it is said already
+		}
+	}
+	return say("link.absent", l.Name, strings.Join(l.Interface, ", ")), false
 }

@@ -27,10 +27,10 @@ func device(t *testing.T, files map[string]string) *examination {
 // want compares an outcome with a state and words of its finding.
 func want(t *testing.T, what string, got outcome, state State, words string) {
 	t.Helper()
-	if got.state != state || !strings.Contains(got.finding, words) {
-		t.Errorf("%s: %s %q, want %s %q", what, got.state, got.finding, state, words)
+	if said := got.finding.in(english()); got.state != state || !strings.Contains(said, words) {
+		t.Errorf("%s: %s %q, want %s %q", what, got.state, said, state, words)
 	}
-	if (state == Error || state == Warning) && got.fix == "" {
+	if (state == Error || state == Warning) && got.fix == nil {
 		t.Errorf("%s: nothing to do is named", what)
 	}
 }

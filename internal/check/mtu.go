@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -25,11 +24,12 @@ const udpHeaders = 28
 
 // checkMTU sends questions of growing size to the VPC resolver, padded (RFC
 // 7830) and not to be fragmented. What is lost in one size and answered in
-// another is a hole in the path.
+// another is a hole in the path, unless the resolver alone does not like it: TCP,
+// which carries all that matters, has the last word.
 func checkMTU(ctx context.Context, x *examination) outcome {
 	link, err := netlink.LinkByIndex(x.path.Index)
 	if err != nil {
-		return skipped(x.path.Device + " is gone")
+		return skipped(say("uplink.gone", x.path.Device))
 	}
 	mtu := link.Attrs().MTU
 	sizes := slices.DeleteFunc(slices.Clone(packetSizes), func(n int) bool { return n > mtu })
@@ -37,12 +37,13 @@ func checkMTU(ctx context.Context, x *examination) outcome {
 	answered := tryAll(ctx, x, sizes)
 	switch largest := largestOf(sizes, answered); {
 	case largest == 0:
-		return skipped("the VPC resolver answers no padded question")
+		return skipped(say("mtu.unknown"))
 	case largest == mtu:
-		return ok(fmt.Sprintf("%d bytes, the device's own limit, go through", mtu))
+		return ok(say("mtu.ok", mtu))
+	case fullSegment(ctx, x):
+		return ok(say("mtu.tcp", largest))
 	default:
-		return fault(fmt.Sprintf("packets of %d bytes go through, larger ones up to the device's %d are lost", largest, mtu),
-			fmt.Sprintf("add `mssfix %d` to the .ovpn file, or set the device's MTU to %d; somewhere ICMP \"fragmentation needed\" is filtered.", largest, largest))
+		return fault(say("mtu.hole", largest, mtu), say("mtu.fix", largest))
 	}
 }
 

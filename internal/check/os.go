@@ -2,7 +2,7 @@ package check
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -17,49 +17,92 @@ import (
 func checkOS(_ context.Context, x *examination) outcome {
 	c := x.config.Resolver
 	if c.Host == config.HostNone {
-		return skipped("`resolver.host: none`: other programs are on their own")
+		return skipped(say("os.none"))
 	}
 	s := resolver.NewHost(resolver.HostOptions{Config: c, RuntimeDir: x.o.RuntimeDir, Log: discard()}).State()
 	switch {
 	case s.Pointed && x.daemon == nil:
-		return fault("this device asks "+c.Listen.String()+", where nobody answers: the daemon does not run",
-			"`sudo systemctl start edgeagent`, or `sudo edgeagent resolver restore` to go without it.")
+		return fault(say("os.nobody", c.Listen), say("os.nobody.fix"))
 	case !s.Pointed && x.daemon == nil:
-		return skipped("the daemon does not run, this device has its own DNS: " + s.Detail)
+		return skipped(say("os.without", foreign(s.Detail)))
 	case !s.Pointed:
-		return fault("private names of other programs go out in the open: "+s.Detail,
-			"`sudo edgeagent resolver apply` points this device at the agent; find out what rewrites /etc/resolv.conf.")
+		return fault(say("os.open", foreign(s.Detail)), say("os.open.fix"))
 	}
-	return ok(fmt.Sprintf("the agent at %s (mode %s)", c.Listen, s.Mode))
+	return ok(say("os.ok", c.Listen, s.Mode))
 }
 
-// checkLeak looks the endpoint up as other programs do. It is only run while
-// those ask the stub: otherwise the question itself would be the leak.
+// checkLeak looks each private name up as other programs do. It is only run
+// while those ask the stub: otherwise the question itself would be the leak.
 func checkLeak(ctx context.Context, x *examination) outcome {
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", x.config.Endpoint.Host)
+	found, good := list{between: "; "}, list{between: ", "}
+	for _, n := range privateNames(x) {
+		o := n.compare(ctx, x)
+		switch o.state {
+		case Error:
+			return o
+		case Warning:
+			found.parts = append(found.parts, o.finding)
+		}
+		good.parts = append(good.parts, o.finding)
+	}
+	if len(found.parts) > 0 {
+		return warning(found, say("leak.other.fix"))
+	}
+	return ok(good)
+}
+
+// privateName is a name and what the VPC resolver says of it.
+type privateName struct {
+	host  string
+	addrs []netip.Addr
+}
+
+func privateNames(x *examination) []privateName {
+	names := []privateName{{x.config.Endpoint.Host, x.addrs}}
+	if host, _ := splitHostPort(x.config.Tunnel.Endpoint); len(x.tunnelAddrs) > 0 {
+		names = append(names, privateName{host, x.tunnelAddrs})
+	}
+	return names
+}
+
+// compare asks the C library's way. IPv6 counts, too: programs prefer it.
+func (n privateName) compare(ctx context.Context, x *examination) outcome {
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", n.host)
 	if err != nil {
-		return fault(fmt.Sprintf("the agent knows the endpoint, other programs do not: %v", err),
-			"`edgeagent status` shows what the dns stage lacks; /etc/hosts and /etc/nsswitch.conf may also come in between.")
+		return fault(say("leak.unknown", n.host, osError(err)), say("leak.unknown.fix"))
 	}
 	for i := range addrs {
 		addrs[i] = addrs[i].Unmap()
 	}
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	if public := outside(x.config.Endpoint.PrivateCIDRs, addrs); len(public) > 0 {
-		return fault(fmt.Sprintf("other programs get %s for the endpoint: public", texts(public)),
-			"`getent hosts "+x.config.Endpoint.Host+"` shows it; look for the name in /etc/hosts and for a second resolver.")
+		return fault(say("leak.public", texts(public), n.host), say("leak.public.fix", n.host))
 	}
-	if !slices.Equal(addrs, x.addrs) {
-		return warning(fmt.Sprintf("other programs get %s, the VPC resolver says %s", texts(addrs), texts(x.addrs)),
-			"look for the name in /etc/hosts; a cache may be behind for a few minutes.")
+	if !slices.Equal(addrs, n.addrs) {
+		return warning(say("leak.other", n.host, texts(addrs), texts(n.addrs)), nil)
 	}
-	return ok("other programs get " + texts(addrs) + ", too")
+	return ok(say("leak.ok", n.host, texts(addrs)))
 }
 
-// outside returns the addresses that lie in none of the prefixes.
+// osError is why the C library's way has no answer.
+func osError(err error) words {
+	var e *net.DNSError
+	switch {
+	case !errors.As(err, &e):
+		return foreign(err.Error())
+	case e.IsTimeout:
+		return say("net.silent")
+	case e.IsNotFound:
+		return say("net.notfound")
+	}
+	return foreign(e.Err)
+}
+
+// outside returns the addresses that lie in none of the prefixes. Of IPv6 the
+// prefixes seldom speak; its unique local addresses (RFC 4193) are nobody else's.
 func outside(prefixes []netip.Prefix, addrs []netip.Addr) []netip.Addr {
 	return slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool {
-		return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+		return a.Is6() && a.IsPrivate() || slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 	})
 }
 

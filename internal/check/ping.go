@@ -13,21 +13,20 @@ import (
 // paid for. Only the daemon knows what the server pushed.
 func checkPing(_ context.Context, x *examination) outcome {
 	if !slices.ContainsFunc(x.config.Links, func(l config.Link) bool { return l.Metered }) {
-		return skipped("no link is metered")
+		return skipped(say("ping.unmetered"))
 	}
-	c, ok1 := x.stage("link")
-	if !ok1 {
-		return skipped("waits for daemon")
+	c, asked := x.stage("link")
+	if !asked {
+		return skipped(say("run.waits", "daemon"))
 	}
 	seconds, known := c.Facts["ping_s"].(float64)
 	switch {
 	case !known:
-		return skipped("no ping was pushed")
+		return skipped(say("ping.none"))
 	case seconds < 10:
-		return warning(fmt.Sprintf("the VPN server pushes ping %.0f: %s MB a day", seconds, megabytes(seconds)),
-			"add the lines `pull-filter ignore \"ping \"` and `ping 10` to the .ovpn file.")
+		return warning(say("ping.often", seconds, megabytes(seconds)), say("ping.fix"))
 	}
-	return ok(fmt.Sprintf("ping every %.0f s: %s MB a day", seconds, megabytes(seconds)))
+	return ok(say("ping.ok", seconds, megabytes(seconds)))
 }
 
 // megabytes are what pings both ways cost a day: 11.75 MB at one a second.

@@ -18,14 +18,13 @@ const connectivityPortal = 2
 // and the DHCP option by which a network names its portal (RFC 8910). It sends
 // nothing: a request to the internet is what a closed network must not see.
 func checkPortal(ctx context.Context, x *examination) outcome {
-	const login = "log in to this site's portal from another computer, or have this device's MAC address let through."
 	if state, err := connectivity(ctx); err == nil && state == connectivityPortal {
-		return fault("NetworkManager sees a captive portal", login)
+		return fault(say("portal.seen"), say("portal.fix"))
 	}
 	if url := announcedPortal(x.file("/run/systemd/netif")); url != "" {
-		return warning(fmt.Sprintf("this network announces a captive portal: %q", url), login)
+		return warning(say("portal.announced", url), say("portal.fix"))
 	}
-	return ok("no sign of one")
+	return ok(say("portal.ok"))
 }
 
 func connectivity(ctx context.Context) (uint32, error) {

@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -10,31 +9,37 @@ import (
 	"edgeagent/internal/vpn"
 )
 
-// checkProfile reads the .ovpn files for what cannot work, and names what the
-// agent leaves out of them.
+// checkProfile reads the .ovpn files for what cannot work, for what works badly,
+// and names what the agent leaves out of them.
 func checkProfile(_ context.Context, x *examination) outcome {
-	var files, left, faults []string
+	var files, left []string
+	faults, traps := list{between: "\n"}, list{between: "\n"}
 	for _, l := range x.config.Links {
 		if l.Type != config.LinkOpenVPN {
 			continue
 		}
 		in, err := vpn.Inspect(l)
 		if err != nil {
-			faults = append(faults, err.Error())
+			faults.parts = append(faults.parts, foreign(err.Error()))
 			continue
 		}
 		files = append(files, l.Config)
-		faults = append(faults, in.Faults...)
+		for _, f := range in.Faults {
+			faults.parts = append(faults.parts, foreign(f))
+		}
+		traps.parts = append(traps.parts, pitfalls(l.Config, x.config)...)
 		left = append(left, in.Left...)
 	}
 	switch {
-	case len(faults) > 0:
-		return fault(strings.Join(faults, "\n"), "correct the .ovpn file at the line named here, or download it again from the Client VPN endpoint's page.")
+	case len(faults.parts) > 0:
+		return fault(faults, say("profile.fix"))
+	case len(traps.parts) > 0:
+		return warning(traps, say("profile.traps.fix"))
 	case len(files) == 0:
-		return skipped("no link is of type openvpn")
+		return skipped(say("profile.none"))
 	case len(left) > 0:
 		slices.Sort(left)
-		return ok(fmt.Sprintf("%s; the agent does the work of %s", strings.Join(files, ", "), strings.Join(left, ", ")))
+		return ok(say("profile.left", strings.Join(files, ", "), strings.Join(left, ", ")))
 	}
-	return ok(strings.Join(files, ", "))
+	return ok(plain(strings.Join(files, ", ")))
 }

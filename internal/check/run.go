@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -136,42 +137,61 @@ func (r *runner) one(ctx context.Context, c check) Result {
 	for _, id := range slices.Concat(c.needs, c.after) {
 		<-r.ended[id]
 	}
-	res := Result{ID: c.id, Title: c.title}
 	began := time.Now()
-	out := r.withinLimit(ctx, c)
+	out := r.judged(ctx, c)
 	if out.learn != nil {
 		out.learn(r.x)
 	}
-	res.State, res.Finding, res.Fix = out.state, out.finding, out.fix
+	l := english()
+	res := Result{ID: c.id, Title: l.titles[c.id], State: out.state, finding: out.finding, fix: out.fix}
+	res.Finding = out.finding.in(l)
+	if out.fix != nil {
+		res.Fix = out.fix.in(l)
+	}
 	res.TookMS = time.Since(began).Milliseconds()
 	return res
 }
 
-// withinLimit runs c unless its ground is missing. A check that does not heed
-// its context is left behind: the report must not wait for a hanging disk.
-func (r *runner) withinLimit(ctx context.Context, c check) outcome {
+// judged runs c unless its ground is missing or the time for all is over, and
+// does not believe it if that was over too soon for it.
+func (r *runner) judged(ctx context.Context, c check) outcome {
 	if missing := r.missing(c); missing != "" {
-		return skipped("waits for " + missing)
+		return skipped(say("run.waits", missing))
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	if ctx.Err() != nil {
+		return skipped(say("run.late", wholeLimit, c.id))
+	}
+	began := time.Now()
+	out, ended := r.withinLimit(ctx, c)
+	cut := ctx.Err() != nil && time.Since(began) < believable+grace
+	switch {
+	case cut && (!ended || out.state.severity() > 0):
+		return skipped(say("run.cut", wholeLimit, c.id))
+	case !ended:
+		return fault(say("run.hangs", time.Since(began).Round(time.Second)), say("run.hangs.fix", c.id))
+	}
+	return out
+}
+
+// withinLimit runs c. A check that does not heed its context is left behind: the
+// report must not wait for a hanging disk.
+func (r *runner) withinLimit(ctx context.Context, c check) (out outcome, ended bool) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.limit, checkLimit))
 	defer cancel()
 	done := make(chan outcome, 1)
 	go func() { done <- c.run(ctx, r.x) }()
 	select {
 	case out := <-done:
-		return out
+		return out, true
 	case <-ctx.Done():
 	}
 	select {
 	case out := <-done: // it ends because of ctx, and knows more
-		return out
+		return out, true
 	case <-time.After(grace):
-		return fault("no end within "+checkLimit.String(), "run `edgeagent check "+c.id+"` alone; a hanging disk or network file system is likely.")
+		return outcome{}, false
 	}
 }
-
-// grace is for a check to say how far it came when its time is over.
-const grace = 300 * time.Millisecond
 
 // missing names the first check that c needs and that did not come out well.
 func (r *runner) missing(c check) string {

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 )
 
 // gives is a check that comes out as o.
@@ -26,11 +24,11 @@ func stateOf(t *testing.T, r Report, id string) Result {
 
 func TestWhatLacksItsGroundIsSkipped(t *testing.T) {
 	r, err := runChecks(t.Context(), Options{}, []check{
-		gives("a", fault("broken", "mend it")),
-		gives("b", ok("fine"), "a"),
-		gives("c", ok("fine"), "b"),
-		gives("d", warning("soon", "mind it")),
-		gives("e", ok("fine"), "d"),
+		gives("a", fault(plain("broken"), plain("mend it"))),
+		gives("b", ok(plain("fine")), "a"),
+		gives("c", ok(plain("fine")), "b"),
+		gives("d", warning(plain("soon"), plain("mind it"))),
+		gives("e", ok(plain("fine")), "d"),
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -49,18 +47,18 @@ func TestWhatLacksItsGroundIsSkipped(t *testing.T) {
 }
 
 func TestWhatComesAfterRunsAnyway(t *testing.T) {
-	late := gives("b", ok("fine"))
+	late := gives("b", ok(plain("fine")))
 	late.after = []string{"a"}
-	r, err := runChecks(t.Context(), Options{}, []check{gives("a", fault("broken", "")), late}, nil)
+	r, err := runChecks(t.Context(), Options{}, []check{gives("a", fault(plain("broken"), plain(""))), late}, nil)
 	if err != nil || stateOf(t, r, "b").State != OK {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
 
 func TestLearningReachesThoseThatStandOnIt(t *testing.T) {
-	reads := check{id: "b", needs: []string{"a"}, run: func(_ context.Context, x *examination) outcome { return ok(x.uplink.device) }}
+	reads := check{id: "b", needs: []string{"a"}, run: func(_ context.Context, x *examination) outcome { return ok(plain(x.uplink.device)) }}
 	r, err := runChecks(t.Context(), Options{}, []check{
-		gives("a", ok("").learning(func(x *examination) { x.uplink.device = "eth7" })), reads,
+		gives("a", ok(plain("")).learning(func(x *examination) { x.uplink.device = "eth7" })), reads,
 	}, nil)
 	if err != nil || stateOf(t, r, "b").Finding != "eth7" {
 		t.Errorf("%+v, %v", r, err)
@@ -68,7 +66,7 @@ func TestLearningReachesThoseThatStandOnIt(t *testing.T) {
 }
 
 func TestChoosing(t *testing.T) {
-	checks := []check{gives("config", ok("")), gives("dns", ok(""), "config"), gives("dns.os", ok("")), gives("other", fault("", ""))}
+	checks := []check{gives("config", ok(plain(""))), gives("dns", ok(plain("")), "config"), gives("dns.os", ok(plain(""))), gives("other", fault(plain(""), plain("")))}
 	for _, tc := range []struct{ ids, want string }{
 		{"", "config dns dns.os other"},
 		{"dns", "dns dns.os"},
@@ -91,49 +89,6 @@ func TestChoosing(t *testing.T) {
 	}
 }
 
-// TestHangingCheckIsLeftBehind also pins the bound of the whole.
-func TestHangingCheckIsLeftBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		defer close(release)
-		hang := check{id: "disk", run: func(context.Context, *examination) outcome {
-			<-release
-			return ok("too late").learning(func(x *examination) { x.known = true })
-		}}
-		began := time.Now()
-		r, err := runChecks(t.Context(), Options{}, []check{hang, gives("b", ok(""), "disk")}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c := stateOf(t, r, "disk"); c.State != Error || !strings.Contains(c.Fix, "edgeagent check disk") {
-			t.Errorf("%+v", c)
-		}
-		if took := time.Since(began); took > 15*time.Second {
-			t.Errorf("it took %s", took)
-		}
-	})
-}
-
-// TestSlowChecksInARow: each keeps to its limit, and the whole to its own.
-func TestSlowChecksInARow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		slow := func(id string, needs ...string) check {
-			return check{id: id, needs: needs, run: func(ctx context.Context, _ *examination) outcome {
-				<-ctx.Done()
-				return warning("no answer", "")
-			}}
-		}
-		began := time.Now()
-		r, err := runChecks(t.Context(), Options{}, []check{slow("a"), slow("b", "a"), slow("c", "b"), slow("d", "c")}, nil)
-		if err != nil || len(r.Checks) != 4 {
-			t.Fatalf("%+v, %v", r, err)
-		}
-		if took := time.Since(began); took > 15*time.Second {
-			t.Errorf("it took %s", took)
-		}
-	})
-}
-
 // TestTable: nothing stands on what comes after it, or on what is not there.
 func TestTable(t *testing.T) {
 	before := map[string]bool{}
@@ -146,8 +101,8 @@ func TestTable(t *testing.T) {
 		if before[c.id] {
 			t.Errorf("%s is there twice", c.id)
 		}
-		if c.title == "" || c.run == nil {
-			t.Errorf("%s is not complete", c.id)
+		if c.run == nil {
+			t.Errorf("%s does nothing", c.id)
 		}
 		before[c.id] = true
 	}

@@ -5,9 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/netip"
+	"os"
 	"strings"
+	"sync"
+	"syscall"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -16,32 +19,41 @@ import (
 	"edgeagent/internal/vpn"
 )
 
+// lookUpLimits are short: all servers are asked at once, and the answer of a
+// name server at the site takes milliseconds.
+const (
+	lookUpUDP = 1500 * time.Millisecond
+	lookUpTCP = 1500 * time.Millisecond
+)
+
 // checkServerName asks the uplink's name servers, past the OS, for the names
 // that bring the OpenVPN links up.
 func checkServerName(ctx context.Context, x *examination) outcome {
 	names := serverNames(x.config)
 	if len(names) == 0 {
-		return skipped("no link has a server's name to look up")
+		return skipped(say("name.none"))
 	}
-	host := resolver.NewHost(resolver.HostOptions{Config: x.config.Resolver, RuntimeDir: x.o.RuntimeDir, Log: discard()})
-	servers := host.Upstream()
+	servers := upstream(x)
 	if len(servers) == 0 {
-		return fault("this device knows no DNS server of its uplink",
-			"check DHCP on this site's router, or set `resolver.upstream`.")
+		return fault(say("name.servers"), say("name.servers.fix"))
 	}
-	var found []string
+	found := list{between: "; "}
 	for _, name := range names {
-		addrs, err := lookUp(ctx, servers, name)
-		if err != nil {
-			return fault(fmt.Sprintf("%s: %v", name, err), "check that this site's DNS answers, and the `remote` line of the .ovpn file.")
+		addrs, why := lookUp(ctx, servers, name)
+		if why != nil {
+			return fault(say("name.fault", name, why), say("name.fix"))
 		}
-		if inside := privateOf(addrs); inside != "" {
-			return fault(fmt.Sprintf("%s resolves to %s, an address inside some network: a captive portal or a filter answers for it", name, inside),
-				"log in to this site's portal, or have the name let through; other DNS servers can be set in `resolver.upstream`.")
+		if inside := privateOf(addrs); inside != "" && strings.HasSuffix(name, ".amazonaws.com") {
+			return fault(say("name.inside", name, inside), say("name.inside.fix"))
 		}
-		found = append(found, fmt.Sprintf("%s is %s", name, texts(addrs)))
+		found.parts = append(found.parts, say("name.is", name, texts(addrs)))
 	}
-	return ok(strings.Join(found, "; "))
+	return ok(found)
+}
+
+// upstream are the name servers that this device has from its uplink.
+func upstream(x *examination) []netip.AddrPort {
+	return resolver.NewHost(resolver.HostOptions{Config: x.config.Resolver, RuntimeDir: x.o.RuntimeDir, Log: discard()}).Upstream()
 }
 
 func serverNames(c config.Config) []string {
@@ -59,32 +71,64 @@ func serverNames(c config.Config) []string {
 	return all
 }
 
-// lookUp asks each server in turn. AWS answers a Client VPN name only under a
-// random label; a server that wants none knows the bare name.
-func lookUp(ctx context.Context, servers []netip.AddrPort, name string) ([]netip.Addr, error) {
-	err := errors.New("no name server was asked")
-	for _, server := range servers {
-		for _, ask := range []string{name, label() + "." + name} {
-			var addrs []netip.Addr
-			if addrs, err = lookUpOne(ctx, server, ask); err == nil {
-				return addrs, nil
-			}
+// lookUp asks all servers at once and takes the first one's answer, in their
+// order. AWS answers a Client VPN name only under a random label; a server that
+// wants none knows the bare name. The words are why there is no answer.
+func lookUp(ctx context.Context, servers []netip.AddrPort, name string) ([]netip.Addr, words) {
+	type answer struct {
+		addrs []netip.Addr
+		why   words
+	}
+	asks := []string{name, label() + "." + name}
+	answers := make([]answer, len(servers)*len(asks))
+	var running sync.WaitGroup
+	for i := range answers {
+		running.Go(func() {
+			a := &answers[i]
+			a.addrs, a.why = lookUpOne(ctx, servers[i/len(asks)], asks[i%len(asks)])
+		})
+	}
+	running.Wait()
+	why := list{between: "; "}
+	for i, a := range answers {
+		if a.why == nil {
+			return a.addrs, nil
+		}
+		if i%len(asks) == 0 { // the bare name's: that of the other is most often the same
+			why.parts = append(why.parts, a.why)
 		}
 	}
-	return nil, err
+	return nil, why
 }
 
-func lookUpOne(ctx context.Context, server netip.AddrPort, name string) ([]netip.Addr, error) {
+func lookUpOne(ctx context.Context, server netip.AddrPort, name string) ([]netip.Addr, words) {
 	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA)
-	r, err := new(resolver.Client).Exchange(ctx, q, server, "")
+	client := resolver.Client{UDPTimeout: lookUpUDP, TCPTimeout: lookUpTCP}
+	r, err := client.Exchange(ctx, q, server, "")
 	if err != nil {
-		return nil, err
+		return nil, lookUpError(server.Addr(), err)
 	}
 	addrs := answersOf(r)
-	if len(addrs) == 0 {
-		return nil, fmt.Errorf("%s answers %s, without an address", server.Addr(), dns.RcodeToString[r.Rcode])
+	switch {
+	case len(addrs) > 0:
+		return addrs, nil
+	case r.Rcode == dns.RcodeSuccess:
+		return nil, say("dns.empty", server.Addr())
 	}
-	return addrs, nil
+	return nil, say("dns.rcode", server.Addr(), dns.RcodeToString[r.Rcode])
+}
+
+// lookUpError says why a name server gave no answer.
+func lookUpError(server netip.Addr, err error) words {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return say("dns.silent", server)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return say("dns.refused", server)
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return say("dns.noroute", server)
+	}
+	return foreign(err.Error())
 }
 
 func label() string {

@@ -19,28 +19,45 @@ const (
 // do. ASCII only, so that a serial console shows it too.
 func (r Report) Text() string { return r.TextIn(status.English) }
 
-// TextIn is Text in a language: the verdict, the states and, of what is not ok,
-// the titles.
-func (r Report) TextIn(in status.Language) string {
-	l := languages[in]
+// TextIn is Text in a language. Of what is not ok the title goes before the
+// finding where the ids are in a language that is not the reader's.
+func (r Report) TextIn(code status.Language) string {
+	l := speaking(code)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n", r.Device, r.verdict(&l))
+	fmt.Fprintf(&b, "%s  %s\n", r.Device, r.verdict(l))
 	for _, c := range r.Checks {
 		word := l.word(c.State)
 		word += strings.Repeat(" ", max(1, idColumn-stateColumn-status.Width(word)))
 		head := fmt.Sprintf("%*s%s%-*s", stateColumn, "", word, findingColumn-idColumn, c.ID)
-		for i, line := range strings.Split(l.finding(c), "\n") {
+		finding, fix := c.said(l)
+		for i, line := range strings.Split(finding, "\n") {
 			if i > 0 {
 				head = strings.Repeat(" ", findingColumn)
 			}
 			b.WriteString(status.Wrap(head, findingColumn, line, width))
 		}
-		if c.Fix != "" {
+		if fix != "" {
 			label := strings.Repeat(" ", findingColumn) + l.fix
-			b.WriteString(status.Wrap(label, status.Width(label), c.Fix, width))
+			b.WriteString(status.Wrap(label, status.Width(label), fix, width))
 		}
 	}
 	return b.String()
+}
+
+// said is the finding and the fix in a language; English, if nothing else is
+// known of them.
+func (c Result) said(l *language) (finding, fix string) {
+	finding, fix = c.Finding, c.Fix
+	if c.finding != nil {
+		finding = c.finding.in(l)
+	}
+	if c.fix != nil {
+		fix = c.fix.in(l)
+	}
+	if l.code != status.English && c.State.severity() > 0 {
+		finding = l.titles[c.ID] + ": " + finding
+	}
+	return finding, fix
 }
 
 // verdict counts what is wrong and names the first of it.
@@ -53,12 +70,11 @@ func (r Report) verdict(l *language) string {
 			first = c.ID
 		}
 	}
-	return l.verdict(r.State, count[Error], count[Warning], first)
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+	switch r.State {
+	case Error:
+		return fmt.Sprintf(l.verdictErrors, l.errors.of(count[Error]), l.warnings.of(count[Warning]), first)
+	case Warning:
+		return fmt.Sprintf(l.verdictWarnings, l.warnings.of(count[Warning]))
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return l.verdictOK
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -21,22 +22,22 @@ import (
 // service: MQTT works then, and every tunnel fails.
 func checkTunnelingName(ctx context.Context, x *examination) outcome {
 	if !x.config.Tunnel.Enabled {
-		return skipped("tunnels are disabled")
+		return skipped(say("tunnel.disabled"))
 	}
 	host, port := splitHostPort(x.config.Tunnel.Endpoint)
 	if a, err := netip.ParseAddr(host); err == nil {
-		return ok(host + " is an address").learning(remember(netip.AddrPortFrom(a, port)))
+		return ok(say("tunneling.address", host)).learning(remember([]netip.Addr{a}, port))
 	}
+	server := x.path.Servers[0]
 	q := new(dns.Msg).SetQuestion(dns.Fqdn(host), dns.TypeA)
-	r, err := new(resolver.Client).Exchange(ctx, q, netip.AddrPortFrom(x.path.Servers[0], 53), x.path.Device)
+	r, err := new(resolver.Client).Exchange(ctx, q, netip.AddrPortFrom(server, 53), x.path.Device)
 	switch {
 	case err != nil:
-		return fault(fmt.Sprintf("%s: %v", host, err), "check that the VPC's DNS is reachable over the link.")
+		return fault(say("name.fault", host, lookUpError(server, err)), say("tunneling.dns.fix"))
 	case r.Rcode == dns.RcodeNameError, r.Rcode == dns.RcodeSuccess && len(answersOf(r)) == 0:
-		return fault(fmt.Sprintf("the VPC resolver does not know %s: the private hosted zone %s shadows it", host, shadow(x)),
-			fmt.Sprintf("give that zone a record %s for the VPC endpoint of iot.tunneling.data (docs/aws-setup.md).", host))
+		return fault(say("tunneling.shadow", host, shadow(x, r)), say("tunneling.shadow.fix", host))
 	case r.Rcode != dns.RcodeSuccess:
-		return fault(fmt.Sprintf("%s: %s answers %s", host, x.path.Servers[0], dns.RcodeToString[r.Rcode]), "check the VPC resolver and its forwarding rules in Route 53.")
+		return fault(say("name.fault", host, say("dns.rcode", server, dns.RcodeToString[r.Rcode])), say("tunneling.rcode.fix"))
 	}
 	return judgeTunneling(x, host, port, answersOf(r))
 }
@@ -45,17 +46,23 @@ func judgeTunneling(x *examination, host string, port uint16, addrs []netip.Addr
 	public := outside(x.config.Endpoint.PrivateCIDRs, addrs)
 	switch {
 	case len(public) == 0:
-		return ok(fmt.Sprintf("%s is %s", host, texts(addrs))).learning(remember(netip.AddrPortFrom(addrs[0], port)))
+		return ok(say("name.is", host, texts(addrs))).learning(remember(addrs, port))
 	case x.config.Tunnel.AllowPublic:
-		return warning(fmt.Sprintf("%s is public (%s): tunnel data uses the internet, as `tunnel.allow_public` allows", host, texts(public)),
-			"a VPC endpoint for iot.tunneling.data keeps it inside.")
+		return warning(say("tunneling.allowed", host, texts(public)), say("tunneling.allowed.fix"))
 	}
-	return fault(fmt.Sprintf("%s is public (%s): no tunnel is opened", host, texts(public)),
-		"make a VPC endpoint for iot.tunneling.data with private DNS, or set `tunnel.allow_public: true`.")
+	return fault(say("tunneling.public", host, texts(public)), say("tunneling.public.fix"))
 }
 
-// shadow is the zone that most likely swallows the tunneling name.
-func shadow(x *examination) string { return zoneOf(x.config.Endpoint.Host) }
+// shadow is the zone that swallows the tunneling name: the one whose SOA record
+// comes with the negative answer (RFC 2308), else the likeliest.
+func shadow(x *examination, r *dns.Msg) string {
+	for _, rr := range r.Ns {
+		if soa, ok := rr.(*dns.SOA); ok {
+			return strings.TrimSuffix(soa.Hdr.Name, ".")
+		}
+	}
+	return zoneOf(x.config.Endpoint.Host)
+}
 
 func answersOf(r *dns.Msg) []netip.Addr {
 	var addrs []netip.Addr
@@ -69,8 +76,8 @@ func answersOf(r *dns.Msg) []netip.Addr {
 	return addrs
 }
 
-func remember(to netip.AddrPort) func(x *examination) {
-	return func(x *examination) { x.tunneling = to }
+func remember(addrs []netip.Addr, port uint16) func(x *examination) {
+	return func(x *examination) { x.tunnelAddrs, x.tunnelPort = addrs, port }
 }
 
 func splitHostPort(s string) (string, uint16) {
@@ -82,28 +89,44 @@ func splitHostPort(s string) (string, uint16) {
 	return host, uint16(port)
 }
 
-// checkTunnelEndpoint completes TLS with the tunneling service, and says
-// nothing to it: a WebSocket would need a token.
+// checkTunnelEndpoint connects to each address of the tunneling service and
+// completes TLS with the first that answers. It says nothing to it: a WebSocket
+// would need a token.
 func checkTunnelEndpoint(ctx context.Context, x *examination) outcome {
-	if !x.tunneling.IsValid() {
-		return skipped("its name is public: the daemon alone dials it, for a tunnel")
+	if len(x.tunnelAddrs) == 0 {
+		return skipped(say("tunnel.public"))
 	}
-	host, _ := splitHostPort(x.config.Tunnel.Endpoint)
-	d := boundDialer(x.path.Device)
-	raw, err := d.DialContext(ctx, "tcp4", x.tunneling.String())
-	if err != nil {
-		return fault(fmt.Sprintf("%s: %s", x.tunneling, networkError(err)), "let TCP 443 from the VPN's range into the security group of the VPC endpoint iot.tunneling.data.")
+	fix := say("tunnel.tcp.fix", x.tunnelPort)
+	reached, lost := connectAll(ctx, x.path.Device, x.tunnelAddrs, x.tunnelPort)
+	if len(reached) == 0 {
+		return fault(lost, fix)
 	}
-	defer raw.Close()
 	roots, err := tunnelRoots(x)
 	if err != nil {
-		return fault(err.Error(), "check `tunnel.ca`; empty is right for AWS.")
+		return fault(foreign(err.Error()), say("tunnel.ca.fix"))
 	}
-	secure := tls.Client(raw, &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12})
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return fault(fmt.Sprintf("%s: TLS: %v", x.tunneling, err), "check `tunnel.ca` (empty is right for AWS), the package ca-certificates and the device's clock.")
+	host, _ := splitHostPort(x.config.Tunnel.Endpoint)
+	agreed, err := handshake(ctx, x.path.Device, reached[0], &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12})
+	switch {
+	case err != nil:
+		return fault(say("tunnel.tls", reached[0], networkError(err)), say("tunnel.tls.fix"))
+	case len(lost.parts) > 0:
+		return warning(say("tcp.some", lost, addrPorts(reached)), fix)
 	}
-	return ok(fmt.Sprintf("%s at %s, TLS verified", host, x.tunneling))
+	return ok(secured(addrPorts(reached), host, agreed))
+}
+
+// handshake opens a connection for TLS and closes it again.
+func handshake(ctx context.Context, device string, to netip.AddrPort, c *tls.Config) (tls.ConnectionState, error) {
+	d := boundDialer(device)
+	raw, err := d.DialContext(ctx, "tcp4", to.String())
+	if err != nil {
+		return tls.ConnectionState{}, err
+	}
+	defer raw.Close()
+	secure := tls.Client(raw, c)
+	err = secure.HandshakeContext(ctx)
+	return secure.ConnectionState(), err
 }
 
 func tunnelRoots(x *examination) (*x509.CertPool, error) {

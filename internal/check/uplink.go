@@ -3,9 +3,13 @@ package check
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -28,38 +32,116 @@ const agentProtocol = 158
 // neighbourWait is for the gateway to answer ARP.
 const neighbourWait = time.Second
 
-// checkUplink looks for a default route, its device's carrier and address, and
-// whether the gateway is there. It needs no internet.
+// checkUplink looks for a default route, its device's carrier, address and
+// lease, and whether the gateway is there. It needs no internet.
 func checkUplink(ctx context.Context, x *examination) outcome {
 	up, err := defaultRoute()
 	switch {
 	case err != nil:
-		return skipped(err.Error())
+		return skipped(foreign(err.Error()))
 	case !up.found() && x.known && onlyInterfaces(x.config):
-		return ok("no default route, and none is needed: all links are dialled by other programs")
+		return ok(say("uplink.unneeded"))
 	case !up.found():
-		return fault("no default route: this device has no way out"+without(), "check cable, Wi-Fi or SIM of this gateway; `ip address` and `ip route` show what it has.")
+		return noRoute(x)
 	}
 	link, err := netlink.LinkByIndex(up.index)
 	if err != nil {
-		return fault(fmt.Sprintf("%s is gone: %v", up.device, err), "look again: the network is changing.")
+		return fault(say("uplink.gone", up.device), say("uplink.gone.fix"))
 	}
 	if link.Attrs().RawFlags&unix.IFF_RUNNING == 0 {
-		return fault(up.device+" has no carrier", "check the cable, the Wi-Fi password or the modem.")
-	}
-	address := firstIPv4(link)
-	if address == "" {
-		return fault(up.device+" has no IPv4 address", "check DHCP on this site's router: `sudo journalctl -u NetworkManager -u dhcpcd -n 20`.")
+		return fault(say("uplink.carrier", up.device), say("uplink.carrier.fix", up.device))
 	}
 	learn := func(x *examination) { x.uplink = up }
+	address, o := leased(up.device, link)
+	switch {
+	case o != nil && o.state == Warning:
+		return o.learning(learn)
+	case o != nil:
+		return *o
+	}
 	if !up.gateway.IsValid() {
-		return ok(fmt.Sprintf("%s, %s", up.device, address)).learning(learn)
+		return ok(say("uplink.direct", up.device, address)).learning(learn)
 	}
 	if !answersARP(ctx, up) {
-		return fault(fmt.Sprintf("%s, %s: the gateway %s does not answer", up.device, address, up.gateway),
-			"check that the site's router is on and on the same network as "+up.device+".").learning(learn)
+		return fault(say("uplink.gateway", up.device, address, up.gateway), say("uplink.gateway.fix", up.device))
 	}
-	return ok(fmt.Sprintf("%s, %s, gateway %s answers", up.device, address, up.gateway)).learning(learn)
+	return ok(say("uplink.ok", up.device, address, up.gateway)).learning(learn)
+}
+
+// leased words the address of a device and how long DHCP has lent it.
+func leased(device string, link netlink.Link) (words, *outcome) {
+	addrs, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	if err != nil || len(addrs) == 0 {
+		o := fault(say("uplink.address", device), say("uplink.dhcp.fix", device))
+		return nil, &o
+	}
+	a := addrs[0]
+	// RFC 3927: what a device gives itself when no DHCP server answers.
+	if a.IP.IsLinkLocalUnicast() {
+		o := fault(say("uplink.self", device, a.IPNet), say("uplink.dhcp.fix", device))
+		return nil, &o
+	}
+	if a.ValidLft <= 0 || a.ValidLft >= forever {
+		return plain(a.IPNet.String()), nil
+	}
+	left := time.Duration(a.ValidLft) * time.Second
+	if left < leaseEnds {
+		o := warning(say("uplink.lease", device, a.IPNet, a.ValidLft), say("uplink.dhcp.fix", device))
+		return nil, &o
+	}
+	return say("uplink.leased", a.IPNet, int(left.Minutes())), nil
+}
+
+const (
+	// forever is the kernel's for an address that nobody has lent.
+	forever = math.MaxUint32
+	// leaseEnds is less than any client leaves before it renews: it asks at half
+	// the time and again at seven eighths (RFC 2131, 4.4.5).
+	leaseEnds = 20 * time.Second
+)
+
+// noRoute says what is most often the reason for no way out: a device without
+// carrier, or a radio that is switched off.
+func noRoute(x *examination) outcome {
+	found, fix := list{between: ", ", parts: []words{say("uplink.none")}}, say("uplink.none.fix")
+	links, err := netlink.LinkList()
+	if err != nil {
+		links = nil
+	}
+	for _, l := range links {
+		if a := l.Attrs(); a.RawFlags&unix.IFF_LOOPBACK == 0 && a.RawFlags&unix.IFF_RUNNING == 0 {
+			found.parts = append(found.parts, say("uplink.carrier", a.Name))
+		}
+	}
+	if silenced(x.file("/sys/class/rfkill")) {
+		found.parts, fix = append(found.parts, say("uplink.rfkill")), say("uplink.rfkill.fix")
+	}
+	return fault(found, fix)
+}
+
+// silenced reports whether Wi-Fi is blocked, as it is on a Raspberry Pi until
+// its country is set (Documentation/ABI/stable/sysfs-class-rfkill).
+func silenced(dir string) bool {
+	kinds, _ := filepath.Glob(filepath.Join(dir, "*", "type"))
+	for _, k := range kinds {
+		if firstWord(k) != "wlan" {
+			continue
+		}
+		if at := filepath.Dir(k); firstWord(filepath.Join(at, "soft")) == "1" || firstWord(filepath.Join(at, "hard")) == "1" {
+			return true
+		}
+	}
+	return false
+}
+
+// firstWord of a small file, "" if there is none.
+func firstWord(file string) string {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	word, _, _ := strings.Cut(strings.TrimSpace(string(data)), " ")
+	return word
 }
 
 func (u uplink) found() bool { return u.index != 0 }
@@ -89,21 +171,6 @@ func defaultRoute() (uplink, error) {
 		u.device = link.Attrs().Name
 	}
 	return u, nil
-}
-
-// without says which devices have no carrier: most often that is the reason.
-func without() string {
-	links, err := netlink.LinkList()
-	if err != nil {
-		return ""
-	}
-	list := ""
-	for _, l := range links {
-		if a := l.Attrs(); a.RawFlags&unix.IFF_LOOPBACK == 0 && a.RawFlags&unix.IFF_RUNNING == 0 {
-			list += ", " + a.Name + " has no carrier"
-		}
-	}
-	return list
 }
 
 func firstIPv4(link netlink.Link) string {

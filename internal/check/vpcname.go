@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"fmt"
 
 	"edgeagent/internal/resolver"
 	"edgeagent/internal/status"
@@ -16,8 +15,9 @@ func checkVPCName(ctx context.Context, x *examination) outcome {
 	r := prober.Last()
 	u := resolver.Diagnose(r, c.Resolver, c.Endpoint.Host, c.Endpoint.PrivateCIDRs)
 	if u.State != status.OK {
-		return fault(u.Detail, u.Hint)
+		f := status.Finding{Stage: "dns", Reason: u.Reason, Detail: u.Detail, Hint: u.Hint}
+		return fault(stageSays(f), stageHint(f))
 	}
-	return ok(fmt.Sprintf("%s is %s, says %s in %d ms", c.Endpoint.Host, texts(r.Addresses), r.Server, r.RTT.Milliseconds())).
+	return ok(say("vpc.ok", c.Endpoint.Host, texts(r.Addresses), r.Server, r.RTT.Milliseconds())).
 		learning(func(x *examination) { x.addrs = r.Addresses })
 }

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"time"
 
@@ -37,6 +38,14 @@ func (t *Trial) Dial(ctx context.Context) *status.Finding {
 		return f.finding()
 	}
 	return nil
+}
+
+// TLS returns what was agreed on with the broker, after a Dial that succeeded.
+func (t *Trial) TLS() tls.ConnectionState {
+	if secure, ok := t.conn.Conn.(*tls.Conn); ok {
+		return secure.ConnectionState()
+	}
+	return tls.ConnectionState{}
 }
 
 // Connect sends CONNECT and waits for CONNACK.
