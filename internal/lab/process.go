@@ -24,6 +24,11 @@ type Process struct {
 
 // start runs a program on a node until it is stopped or the node is closed.
 func (l *Lab) start(n *Node, name string, argv ...string) (*Process, error) {
+	return l.startCmd(n, name, exec.Command(argv[0], argv[1:]...))
+}
+
+// startCmd is start for a command that has more than arguments.
+func (l *Lab) startCmd(n *Node, name string, cmd *exec.Cmd) (*Process, error) {
 	logFile := l.path("log", name+".log")
 	if err := os.MkdirAll(filepath.Dir(logFile), 0o755); err != nil {
 		return nil, err
@@ -33,8 +38,7 @@ func (l *Lab) start(n *Node, name string, argv ...string) (*Process, error) {
 		return nil, err
 	}
 	defer log.Close() // the program has its own descriptor
-	p := &Process{Name: name, Log: logFile, done: make(chan struct{})}
-	p.cmd = exec.Command(argv[0], argv[1:]...)
+	p := &Process{Name: name, Log: logFile, cmd: cmd, done: make(chan struct{})}
 	// The program gets the descriptor itself, no pipe: it may outlive the
 	// goroutine that would read it.
 	p.cmd.Dir = "/"

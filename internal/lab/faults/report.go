@@ -30,6 +30,7 @@ func Write(w io.Writer, command string, results []Result) error {
 	table(&b, results)
 	about(&b, "Red rows", results, func(r Result) string { return strings.Join(r.Red(), "; ") })
 	about(&b, "Ruled by the world's own timers", results, func(r Result) string { return r.World })
+	about(&b, "Notes", results, func(r Result) string { return r.Note })
 	about(&b, "Left out", results, func(r Result) string { return r.LeftOut })
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("writing the report: %w", err)

@@ -27,14 +27,16 @@ type Row struct {
 	// away, nil: it passes, or is repaired, by itself. Recovery counts from the
 	// moment Lift returns, or else from the fault.
 	Inject, Lift func(ctx context.Context, r *Rig) error
-	// After puts away what the row itself has opened, such as a tunnel, once all is
-	// well again and before leaks are looked for; nil: nothing.
+	// After looks at what the fault is expected to leave behind, and puts away what
+	// the row itself has opened, such as a tunnel, once all is well again and before
+	// leaks are looked for; nil: nothing.
 	After func(ctx context.Context, r *Rig) error
 	// Want are the root causes of which any is right. None: the fault is to be
 	// absorbed, and status stays ok throughout.
 	Want []Want
-	// Passes has status allowed to name any of Want or nothing: a fault that is
-	// over before it can be seen.
+	// Passes has status allowed to name any of Want, or nothing: a fault that may
+	// be over before it can be seen. Without Want it may name anything, if only it
+	// comes back.
 	Passes bool
 	// World is the world's own timer that rules detection or recovery beyond the
 	// bounds, with its length; "" if the bounds apply.
@@ -42,6 +44,10 @@ type Row struct {
 	// Quiet has no stream of messages run beside it: the fault is about messages.
 	// So has every row that wants a cause of the tunnel stage.
 	Quiet bool
+	// Supervised has a stand-in for systemd keep the daemon, with the timers of
+	// the shipped unit; Watchdog, unless 0, goes for the unit's WatchdogSec=.
+	Supervised bool
+	Watchdog   time.Duration
 	// Soak means that the fault may be injected into a running lab again and
 	// again: it needs no Options and no Before.
 	Soak bool

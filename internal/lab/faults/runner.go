@@ -10,6 +10,7 @@ import (
 
 	"edgeagent/internal/lab"
 	"edgeagent/internal/lab/leaks"
+	"edgeagent/packaging"
 )
 
 // Patience of the runner. The bounds of a row are judged afterwards: what comes
@@ -34,6 +35,7 @@ type Result struct {
 	Sent, Lost, Duplicated int // messages at QoS 1 to the device
 	Trap                   int // packets that left in the open
 	Leaks                  []string
+	Note                   string
 	Err                    error // why the row could not be played to its end
 }
 
@@ -55,12 +57,24 @@ func (row Row) Run(ctx context.Context, bin string) Result {
 	}
 	p := play{Rig: &Rig{Lab: l, Bin: bin}, res: &res}
 	res.Err = p.all(ctx)
-	if res.Err != nil {
+	res.Note = p.Note
+	p.count(ctx)
+	if len(res.Red()) > 0 {
 		p.keepLogs()
 	}
-	p.count(ctx)
 	res.Err = errors.Join(res.Err, l.Close())
+	for _, end := range p.ends {
+		end()
+	}
+	if errors.Is(res.Err, ErrLeftOut) {
+		return Result{Row: row.leftOut(res.Err)}
+	}
 	return res
+}
+
+func (row Row) leftOut(why error) Row {
+	row.LeftOut = oneLine(why.Error())
+	return row
 }
 
 // play is one row being played.
@@ -120,7 +134,7 @@ func (p *play) begin(ctx context.Context) (err error) {
 	if err := p.res.do(ctx, "preparing it", p.res.Before, p.Rig); err != nil {
 		return err
 	}
-	if p.Agent, err = p.StartAgent(p.Bin); err != nil {
+	if err := p.startDaemon(); err != nil {
 		return err
 	}
 	if p.res.Inject == nil {
@@ -132,7 +146,7 @@ func (p *play) begin(ctx context.Context) (err error) {
 	if err := p.Agent.WaitOK(startCtx); err != nil {
 		return fmt.Errorf("before the fault: %w", err)
 	}
-	if p.before, err = leaks.Take(ctx, p.Lab, p.Agent); err != nil {
+	if p.before, err = leaks.Take(ctx, p.Lab, p.Running()); err != nil {
 		return fmt.Errorf("before the fault: %w", err)
 	}
 	if !p.res.quiet() {
@@ -141,6 +155,26 @@ func (p *play) begin(ctx context.Context) (err error) {
 		}
 	}
 	p.watch = watch(ctx, p.Agent)
+	return nil
+}
+
+// startDaemon starts it as the row wants it.
+func (p *play) startDaemon() (err error) {
+	if !p.res.Supervised {
+		p.Agent, err = p.StartAgent(p.Bin)
+		return err
+	}
+	timers, err := lab.ParseUnitTimers(packaging.Unit)
+	if err != nil {
+		return err
+	}
+	if p.res.Watchdog > 0 {
+		timers.Watchdog = p.res.Watchdog
+	}
+	if p.supervisor, err = p.Supervise(p.Bin, timers); err != nil {
+		return err
+	}
+	p.Agent = p.supervisor.Agent()
 	return nil
 }
 
@@ -196,7 +230,7 @@ func (r *Result) wants(cause Want) bool {
 			return true
 		}
 	}
-	return false
+	return len(r.Want) == 0 && r.Passes
 }
 
 // recover waits until all is well again.
@@ -225,7 +259,7 @@ func (p *play) finish(ctx context.Context) error {
 	settled, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	err := lab.Poll(settled, time.Second, func() error {
-		after, err := leaks.Take(ctx, p.Lab, p.Agent)
+		after, err := leaks.Take(ctx, p.Lab, p.Running())
 		if err != nil {
 			return err
 		}
