@@ -33,6 +33,7 @@ func newScreen(w io.Writer, json bool) *screen {
 		if status.ASCIITerminal(os.Getenv("TERM")) {
 			locale = status.Locale{}
 		}
+		s.options.ASCII = !locale.UTF8
 		s.size = func() (int, int) {
 			width, height, err := term.GetSize(int(f.Fd()))
 			if err != nil {

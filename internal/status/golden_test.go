@@ -73,19 +73,29 @@ func TestTextGoldenScreens(t *testing.T) {
 	}
 }
 
+// explains fails the test for a screen that does not say where its reason is
+// explained, or that a serial console cannot show.
+func explains(t *testing.T, screen, stage string, reason Reason, language Language) {
+	t.Helper()
+	if more := ReasonsFile + "#" + Anchor(stage, reason) + "\n"; !strings.HasSuffix(screen, more) {
+		t.Errorf("%s %s does not end with %s\n%s", stage, reason, more, screen)
+	}
+	if foreign := strings.IndexFunc(screen, func(r rune) bool { return r > '~' }); language == English && foreign >= 0 {
+		t.Errorf("%s %s is not ASCII: %q", stage, reason, screen[foreign:])
+	}
+}
+
 // TestEveryReasonHasAScreen: each stage with each of its reasons, as a technician
 // reads it.
 func TestEveryReasonHasAScreen(t *testing.T) {
 	for stage, reasons := range english.texts {
-		if stage == stageAny {
-			continue
-		}
 		for suffix, language := range map[string]Language{"": English, ".ja": Japanese} {
 			t.Run(stage+suffix, func(t *testing.T) {
 				var b strings.Builder
 				for _, reason := range sorted(reasons) {
 					screen := Text(situation(stage, reason), TextOptions{Language: language})
 					fits(t, screen, defaultWidth)
+					explains(t, screen, stage, reason, language)
 					b.WriteString("-- " + string(reason) + " --\n" + screen)
 				}
 				golden(t, "stage-"+stage+suffix+".txt", b.String())
@@ -104,8 +114,11 @@ func sorted(reasons map[Reason]text) []Reason {
 }
 
 // situation is the snapshot in which stage has that reason, and no detail: what
-// the tables alone say.
+// the tables alone say. What any stage may say, the dns stage says.
 func situation(stage string, reason Reason) Snapshot {
+	if stage == stageAny {
+		stage = "dns"
+	}
 	i := slices.Index([]string{"link", "dns", "endpoint", "broker", "tunnel"}, stage)
 	if i < 0 {
 		s := daemonDown(reason)

@@ -9,6 +9,7 @@ import (
 // TextOptions says what the reader's screen can do, and what the reader reads.
 type TextOptions struct {
 	Color    bool // ANSI colours for the state words
+	ASCII    bool // anything else, in names and in what others said, becomes ?
 	Width    int  // columns; 0 is 80
 	Language Language
 }
@@ -31,7 +32,7 @@ func (o TextOptions) width() int {
 
 // Text renders s for people: a verdict, the chain top-down, the next action and
 // where the reason is explained, then what will bite. In English ASCII only, so
-// that a serial console shows it too.
+// that a serial console shows it too, but for names and others' words in details.
 func Text(s Snapshot, o TextOptions) string {
 	o.Width = o.width()
 	c := o.Language.catalogue()
@@ -49,7 +50,20 @@ func Text(s Snapshot, o TextOptions) string {
 	for _, w := range s.worth() {
 		b.WriteString(c.labelled(c.words.Note, c.note(w), o))
 	}
+	if o.ASCII {
+		return ascii(b.String())
+	}
 	return b.String()
+}
+
+// ascii replaces each character that a line without UTF-8 would show as several.
+func ascii(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r > '~' {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // labelled is text after a label, to which further lines are aligned.
@@ -95,7 +109,7 @@ func (c *catalogue) advice(f *Finding, o TextOptions) string {
 
 // Found is the line that tells what was found in place of a daemon.
 func Found(detail string, o TextOptions) string {
-	return o.Language.catalogue().words.Found + detail + "\n"
+	return o.Language.catalogue().words.Found + printable(detail) + "\n"
 }
 
 // verdict is the first line: the device, its state, and the root cause.

@@ -94,6 +94,28 @@ func TestTextIsPlainASCII(t *testing.T) {
 	}
 }
 
+// What servers and other programs said stands in details: it cannot command the
+// terminal, and a line without UTF-8 does not get it in pieces.
+func TestTextOfHostileDetail(t *testing.T) {
+	detail := "the server said \x1b[2J\x07evil\u009b31m \u202egnirts on 携帯\xff"
+	for _, tc := range []struct {
+		ascii bool
+		want  string
+	}{
+		{false, "the server said ?[2J?evil?31m ?gnirts on 携帯\uFFFD "},
+		{true, "the server said ?[2J?evil?31m ?gnirts on ??? "},
+	} {
+		s := broken(0, Down, ReasonNoAnswer, detail)
+		got := Text(s, TextOptions{ASCII: tc.ascii})
+		if !strings.Contains(got, tc.want) || strings.ContainsAny(got, "\x1b\x07") {
+			t.Errorf("ASCII %v: %q lacks %q", tc.ascii, got, tc.want)
+		}
+		if found := Found(detail, TextOptions{}); strings.ContainsAny(found, "\x1b\x07") {
+			t.Errorf("found: %q", found)
+		}
+	}
+}
+
 func TestTextColoursTheStateWordAlone(t *testing.T) {
 	got := Text(healthy(), TextOptions{Color: true})
 	for _, want := range []string{"gw-042  \x1b[32mOK\x1b[0m", "  broker    \x1b[32mok\x1b[0m    10.0.6.105"} {

@@ -68,13 +68,25 @@ func piece(text string) (first, rest string) {
 	return text[:end], text[end:]
 }
 
+// printable replaces what could move the cursor or colour the screen: details
+// hold words of servers and of other programs.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}
+
 // Wrap writes text after head, further lines indented, no line over width
-// columns unless a single word is.
+// columns unless a single word is. Nothing in text can command a terminal.
 func Wrap(head string, indent int, text string, width int) string {
 	var b strings.Builder
 	b.WriteString(head)
 	column, first := Width(head), true
 	for word := range strings.FieldsSeq(text) {
+		word = printable(word)
 		gap := 1 // before the first piece of a word
 		for word != "" {
 			var part string
