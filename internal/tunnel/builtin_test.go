@@ -184,14 +184,21 @@ func TestBuiltinProxy(t *testing.T) {
 	}
 }
 
-// A token that the service refuses is a plain reason, and no process is left.
+// A token that the service refuses is a plain reason, and no process is left: the
+// longest that is taken from a notification still fits into the handshake.
 func TestBuiltinProxyRefused(t *testing.T) {
-	o := newOffice(t)
-	d := newDevice(t, o.options(map[string]string{"SSH": echoServer(t)}))
-	d.notify("not-a-token-of-this-service", "SSH")
-	d.eventually("the refusal", func() bool { return d.said().Reason == status.ReasonRefused })
-	if u := d.said(); u.State != status.Degraded || !strings.Contains(u.Detail, "403") || len(d.List()) != 0 {
-		t.Errorf("%+v", u)
+	for name, token := range map[string]string{
+		"unknown": "not-a-token-of-this-service", "longest": strings.Repeat("x", maxToken),
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			d := newDevice(t, o.options(map[string]string{"SSH": echoServer(t)}))
+			d.notify(token, "SSH")
+			d.eventually("the refusal", func() bool { return d.said().Reason == status.ReasonRefused })
+			if u := d.said(); u.State != status.Degraded || !strings.Contains(u.Detail, "403") || len(d.List()) != 0 {
+				t.Errorf("%+v", u)
+			}
+		})
 	}
 }
 

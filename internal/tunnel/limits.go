@@ -5,7 +5,7 @@ import "time"
 // What a notification may cost.
 const (
 	maxPayload  = 128 << 10   // bytes: AWS IoT Core's own limit for a message
-	maxToken    = 8 << 10     // bytes: seen are about 560, and no length is promised
+	maxToken    = 3 << 10     // bytes: seen are about 560, and a handshake has 4096 for all that is in it
 	maxDepth    = 16          // levels of nesting: the real message has two
 	maxService  = 128         // characters of a service's name, by the API reference
 	maxQuoted   = 64          // characters of foreign text shown in a log line

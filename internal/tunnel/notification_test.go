@@ -82,7 +82,7 @@ func TestParseRefuses(t *testing.T) {
 		{whole(`"a\nb"`, mode, region, services), "no token has"},
 		{whole(`"a\u0000b"`, mode, region, services), "no token has"},
 		{whole(`"t\u00f6ken"`, mode, region, services), "no token has"},
-		{whole(`"`+strings.Repeat("x", maxToken+1)+`"`, mode, region, services), "longer than 8192 bytes"},
+		{whole(`"`+strings.Repeat("x", maxToken+1)+`"`, mode, region, services), "longer than 3072 bytes"},
 		{whole(token, `"source"`, region, services), `clientMode is "source"`},
 		{whole(token, `["destination"]`, region, services), "clientMode is not a string"},
 		{whole(token, mode, `"us-east-1"`, services), `in region "us-east-1", this device in ap-northeast-1`},
@@ -156,5 +156,5 @@ func validToken(token string) bool {
 			return false
 		}
 	}
-	return token != "" && len(token) <= 8192
+	return token != "" && len(token) <= maxToken
 }
