@@ -20,6 +20,8 @@ const usage = `usage: labctl up [EDGEAGENT]        bring a lab up, with the agen
        labctl field EDGEAGENT       break it in every way, write down what it says
        labctl faults [-run REGEXP] [-parallel N] [-o FILE] EDGEAGENT
                                     break it while it runs, measure how it comes back
+       labctl soak [-for 1h] [-seed N] [-o FILE] EDGEAGENT
+                                    everything at random, for a long time
        labctl sweep                 remove what killed labs have left
 `
 
@@ -70,6 +72,8 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 		return m.play(ctx, os.Stdout, os.Stderr)
+	case command == "soak":
+		return soakTest(ctx, os.Stdout, rest)
 	case command == "sweep" && len(rest) == 0:
 		return lab.Sweep()
 	}

@@ -1,0 +1,101 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"edgeagent/internal/lab"
+	"edgeagent/internal/lab/leaks"
+)
+
+// finish waits for the path to be as it was at first, and counts: messages, what
+// the agent holds, how it ends.
+func (s *soak) finish(ctx context.Context) error {
+	s.stream.stop()
+	if !s.stuck {
+		if err := s.whole(ctx, "the end"); err != nil {
+			return err
+		}
+	}
+	if err := s.countMessages(ctx); err != nil {
+		return err
+	}
+	if !s.stuck {
+		if err := s.countLeaks(ctx); err != nil {
+			return err
+		}
+	}
+	took := s.Agent.Stop()
+	if err := s.Agent.Err(); err != nil {
+		s.red("the daemon did not end well after SIGTERM: %v", err)
+	}
+	s.say("stopped after %d ms", took.Milliseconds())
+	return s.readLog()
+}
+
+// countMessages waits for the last messages to arrive.
+func (s *soak) countMessages(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	lost := lab.Poll(ctx, time.Second, func() error {
+		log, err := os.Open(s.BrokerLog())
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		l, err := readLedger(log)
+		if err != nil {
+			return err
+		}
+		s.result.Sent, s.result.Lost, s.result.Repeated = s.stream.sent, l.lost(s.stream.taken), l.repeated
+		if s.result.Lost > 0 {
+			return fmt.Errorf("%d of %d messages have not arrived", s.result.Lost, s.result.Sent)
+		}
+		return nil
+	})
+	if lost != nil {
+		s.red("%v", lost)
+	}
+	s.say("%d messages, %d lost, %d sent again", s.result.Sent, s.result.Lost, s.result.Repeated)
+	return nil
+}
+
+// countLeaks compares with what was held after the first calm.
+func (s *soak) countLeaks(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leakTime)
+	defer cancel()
+	err := lab.Poll(ctx, time.Second, func() error {
+		after, err := leaks.Take(ctx, s.Lab, s.Agent)
+		if err != nil {
+			return err
+		}
+		if s.result.Leaks = s.first.Diff(after); len(s.result.Leaks) > 0 {
+			return errors.New(strings.Join(s.result.Leaks, "; "))
+		}
+		return nil
+	})
+	if err != nil {
+		s.red("left behind: %v", err)
+	}
+	return nil
+}
+
+// readLog looks for what a daemon says that does not end as it should.
+func (s *soak) readLog() error {
+	text, err := os.ReadFile(s.Agent.Log)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		for _, word := range []string{"panic: ", "fatal error: ", "WARNING: DATA RACE"} {
+			if strings.HasPrefix(line, word) {
+				s.red("the daemon's log: %s", strings.TrimSpace(line))
+			}
+		}
+	}
+	return nil
+}
