@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test lab bench fuzz field-tests build build-arm deb lintian test-os test-arm test-arm-boot test-pi need-go need-root clean
+.PHONY: help demo test lab bench fuzz soak field-tests build build-arm deb lintian test-os test-arm test-arm-boot test-pi need-go need-root clean
 
 help:
 	@echo 'make demo       the whole story in a lab on this machine, under 90 s (needs root or sudo)'
@@ -23,6 +23,7 @@ help:
 	@echo 'make test-pi    the same on a Raspberry Pi 3B of QEMU; 6 minutes, later 2'
 	@echo 'make bench      Go benchmarks, and what is measured in the lab'
 	@echo 'make fuzz       every parser of outside bytes in turn; MINUTES=n in all (10), RUN=regexp picks functions'
+	@echo 'make soak       everything at random for a long time, and docs/soak.md; HOURS=n (1), SEED=s plays the same again'
 	@echo 'make field-tests  break the agent in every way in the lab, and write docs/field-tests.md'
 	@echo 'make build      bin/edgeagent'
 	@echo 'make build-arm  dist/edgeagent-armv6, for every Raspberry Pi'
@@ -64,6 +65,13 @@ bench: need-root need-go
 MINUTES ?= 10
 fuzz: need-go
 	@GO=$(GO) scripts/fuzz.sh $(MINUTES) '$(RUN)'
+
+HOURS ?= 1
+SEED  ?= 0
+soak: need-root need-go
+	@scripts/setup.sh lab
+	@$(MAKE) --no-print-directory build bin/labctl
+	$(SUDO) bin/labctl soak -for $(HOURS)h -seed $(SEED) -o docs/soak.md bin/edgeagent
 
 field-tests: need-root need-go
 	@scripts/setup.sh lab
