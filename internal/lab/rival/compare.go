@@ -14,11 +14,12 @@ import (
 
 // parallel is how many rounds run at the same time, each in a lab of its own: nearly
 // all of their time is waiting.
-const parallel = 6
+const parallel = 8
 
 // Row is one fault with what both stacks did in each round.
 type Row struct {
 	Fault, How   string
+	Note         string // why the agent is not faster, where that is known
 	Agent, Rival []Sample
 	Failed       []string // rounds that did not work, and why
 }
@@ -58,7 +59,7 @@ func compare(ctx context.Context, bin string, progress io.Writer, all []fault) (
 	began := time.Now()
 	c := &comparison{bin: bin, progress: progress, faults: all, began: began, rows: make([]Row, len(all))}
 	for i, f := range all {
-		c.rows[i] = Row{Fault: f.name, How: f.how}
+		c.rows[i] = Row{Fault: f.name, How: f.how, Note: f.note}
 	}
 	// Before the faults, which would disturb what takes milliseconds.
 	r := Result{}
@@ -82,7 +83,10 @@ type comparison struct {
 	rows     []Row
 }
 
-// jobs returns all rounds, those first that may take longest.
+// Parallel returns how many rounds run at the same time.
+func (Result) Parallel() int { return parallel }
+
+// jobs returns all rounds, the longest first.
 func (c *comparison) jobs() []job {
 	var jobs []job
 	for i, f := range c.faults {
@@ -91,8 +95,7 @@ func (c *comparison) jobs() []job {
 		}
 	}
 	slices.SortStableFunc(jobs, func(a, b job) int {
-		return cmp.Or(cmp.Compare(c.faults[a.fault].rounds, c.faults[b.fault].rounds),
-			cmp.Compare(c.faults[b.fault].hold, c.faults[a.fault].hold))
+		return cmp.Compare(c.faults[b.fault].expect, c.faults[a.fault].expect)
 	})
 	return jobs
 }

@@ -42,8 +42,8 @@ client.on_connect = on_connect
 client.on_message = on_message
 client.on_disconnect = lambda _client, _userdata, rc: log.info("disconnected rc=%s", rc)
 client.on_connect_fail = lambda _client, _userdata: log.info("connect failed")
-# The articles' figures: configureAutoReconnectBackoffTime(1, 32, 20), and the
-# keepalive of the SDK's sample. paho's own are 1..120 s and 60 s.
+# The article's configureAutoReconnectBackoffTime(1, 32, 20); paho's own is 1 to
+# 120 s. The keepalive is paho's default, 60 s, which mosquitto_pub has as well.
 client.reconnect_delay_set(min_delay=1, max_delay=32)
-client.connect_async(args.endpoint, 8883, keepalive=30)
+client.connect_async(args.endpoint, 8883)
 client.loop_forever(retry_first_connection=True)
