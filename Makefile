@@ -25,6 +25,7 @@ help:
 	@echo 'make fuzz       every parser of outside bytes in turn; MINUTES=n in all (10), RUN=regexp picks functions'
 	@echo 'make soak       everything at random for a long time, and docs/soak.md; HOURS=n (1), SEED=s plays the same again'
 	@echo 'make field-tests  break the agent in every way in the lab, and write docs/field-tests.md'
+	@echo 'make faults     break it while it runs in every way, and write docs/reliability.md; RUN=regexp picks rows; 20 minutes'
 	@echo 'make build      bin/edgeagent'
 	@echo 'make build-arm  dist/edgeagent-armv6, for every Raspberry Pi'
 	@echo 'make deb        dist/edgeagent_VERSION_{amd64,arm64,armhf}.deb; VERSION=1.2.3 names another'
@@ -77,6 +78,12 @@ field-tests: need-root need-go
 	@scripts/setup.sh lab
 	@$(MAKE) --no-print-directory build bin/labctl
 	$(SUDO) bin/labctl field bin/edgeagent > docs/field-tests.md.new && mv docs/field-tests.md.new docs/field-tests.md
+
+# With RUN= the report goes to the screen: a page with few rows would hide the others.
+faults: need-root need-go
+	@scripts/setup.sh lab
+	@$(MAKE) --no-print-directory build bin/labctl
+	$(SUDO) bin/labctl faults $(if $(RUN),-run '$(RUN)',-o docs/reliability.md) bin/edgeagent
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/edgeagent ./cmd/edgeagent

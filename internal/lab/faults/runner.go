@@ -97,8 +97,9 @@ func (p *play) all(ctx context.Context) error {
 	if err := p.res.do(ctx, "injecting it", p.res.Inject, p.Rig); err != nil {
 		return err
 	}
+	done := time.Now()
 	notSeen := p.detect(ctx, injected)
-	over := injected
+	over := done
 	if p.res.Lift != nil {
 		if err := p.res.do(ctx, "lifting it", p.res.Lift, p.Rig); err != nil {
 			return errors.Join(notSeen, err)
