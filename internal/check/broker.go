@@ -28,6 +28,9 @@ func checkTLS(ctx context.Context, x *examination) outcome {
 	}).Try()
 	if f := trial.Dial(ctx); f != nil {
 		trial.Close()
+		if ctx.Err() != nil { // the session's own patience is longer
+			return fault(say("tls.silent", trial.Address()), say("tls.silent.fix"))
+		}
 		return fault(stageSays(*f), stageHint(*f))
 	}
 	return ok(secured(trial.Address(), x.config.Endpoint.Host, trial.TLS())).

@@ -73,7 +73,7 @@ func TestEveryProbeIsSlow(t *testing.T) {
 		if last.State != Skipped || last.Finding != "waits for broker.connect" {
 			t.Errorf("the last one: %+v", last)
 		}
-		late := slices.IndexFunc(r.Checks, func(c Result) bool { return strings.HasPrefix(c.Finding, "not run: the 13s for all checks were over") })
+		late := slices.IndexFunc(r.Checks, func(c Result) bool { return strings.HasPrefix(c.Finding, "not run: the 13 s for all checks were over") })
 		if late < 0 || !strings.Contains(r.Checks[late].Finding, "edgeagent check "+r.Checks[late].ID) {
 			t.Errorf("nothing was said to be late: %+v", r.Checks)
 		}
@@ -95,7 +95,7 @@ func TestHangingCheckIsLeftBehind(t *testing.T) {
 		after := gives("b", ok(plain("")))
 		after.after = []string{"disk"}
 		r, took := timed(t, []check{hang, after})
-		if c := stateOf(t, r, "disk"); c.State != Error || c.Finding != "no end within 6s" || !strings.Contains(c.Fix, "edgeagent check disk") {
+		if c := stateOf(t, r, "disk"); c.State != Error || c.Finding != "no end within 6 s" || !strings.Contains(c.Fix, "edgeagent check disk") {
 			t.Errorf("%+v", c)
 		}
 		if c := stateOf(t, r, "b"); c.State != OK {

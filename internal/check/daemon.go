@@ -1,6 +1,10 @@
 package check
 
-import "context"
+import (
+	"context"
+	"errors"
+	"os"
+)
 
 // checkDaemon asks the daemon, whose view helps some of the others; none needs
 // it.
@@ -9,7 +13,10 @@ func checkDaemon(ctx context.Context, x *examination) outcome {
 		return skipped(say("daemon.unasked"))
 	}
 	s, err := x.o.Daemon(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return fault(say("daemon.hangs", seconds(daemonLimit)), say("daemon.hangs.fix"))
+	case err != nil:
 		return fault(foreign(err.Error()), say("daemon.fix"))
 	}
 	learn := func(x *examination) { x.daemon = &s }

@@ -29,7 +29,18 @@ func checkFiles(_ context.Context, x *examination) outcome {
 	case len(r.Warnings) > 0:
 		return warning(briefly(r.Warnings), mending(r.Warnings, say("files.fix")))
 	}
-	return ok(plain(strings.Join(r.Files, ", ")))
+	return ok(plain(strings.Join(distinct(r.Files), ", ")))
+}
+
+// distinct leaves out what a link and the broker both name.
+func distinct(files []string) []string {
+	var list []string
+	for _, f := range files {
+		if !slices.Contains(list, f) {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // besides returns the faults that are about files, other than the configuration

@@ -24,7 +24,11 @@ func checkLink(ctx context.Context, x *examination) outcome {
 	if why != nil {
 		return noLink(ctx, x, why)
 	}
-	if len(path.Servers) == 0 {
+	path.Servers = servers(ctx, x, path)
+	switch {
+	case len(path.Servers) == 0 && x.daemon == nil:
+		return skipped(say("link.unknown", path.Device, path.Address))
+	case len(path.Servers) == 0:
 		return fault(say("link.resolver", path.Device, path.Address), say("link.resolver.fix"))
 	}
 	return ok(say("link.ok", path.Link, path.Device, path.Address, texts(path.Servers))).
@@ -47,9 +51,7 @@ func findPath(x *examination) (resolver.Path, words) {
 	}
 	ip, _ := netip.AddrFromSlice(addrs[0].IP)
 	bits, _ := addrs[0].Mask.Size()
-	return resolver.Path{
-		Link: name, Device: a.Name, Index: a.Index, Address: netip.PrefixFrom(ip.Unmap(), bits), Servers: servers(x),
-	}, nil
+	return resolver.Path{Link: name, Device: a.Name, Index: a.Index, Address: netip.PrefixFrom(ip.Unmap(), bits)}, nil
 }
 
 // candidate returns the name of a link and its device, nil if there is none.
@@ -88,23 +90,6 @@ func routedBy(protocol netlink.RouteProtocol) netlink.Link {
 		}
 	}
 	return nil
-}
-
-// servers are the VPC's resolvers: configured, else as the daemon knows them.
-func servers(x *examination) []netip.Addr {
-	if len(x.config.Resolver.Servers) > 0 {
-		return x.config.Resolver.Servers
-	}
-	var list []netip.Addr
-	c, _ := x.stage("link")
-	texts, _ := c.Facts["servers"].([]any) // it came as JSON
-	for _, t := range texts {
-		s, _ := t.(string)
-		if a, err := netip.ParseAddr(s); err == nil {
-			list = append(list, a)
-		}
-	}
-	return list
 }
 
 // noLink says as much as can be known of a link that is not there.

@@ -159,19 +159,22 @@ func (r *runner) judged(ctx context.Context, c check) outcome {
 		return skipped(say("run.waits", missing))
 	}
 	if ctx.Err() != nil {
-		return skipped(say("run.late", wholeLimit, c.id))
+		return skipped(say("run.late", seconds(wholeLimit), c.id))
 	}
 	began := time.Now()
 	out, ended := r.withinLimit(ctx, c)
 	cut := ctx.Err() != nil && time.Since(began) < believable+grace
 	switch {
 	case cut && (!ended || out.state.severity() > 0):
-		return skipped(say("run.cut", wholeLimit, c.id))
+		return skipped(say("run.cut", seconds(wholeLimit), c.id))
 	case !ended:
-		return fault(say("run.hangs", time.Since(began).Round(time.Second)), say("run.hangs.fix", c.id))
+		return fault(say("run.hangs", seconds(time.Since(began))), say("run.hangs.fix", c.id))
 	}
 	return out
 }
+
+// seconds are whole ones: how long exactly is of no use to anybody.
+func seconds(d time.Duration) int { return int(d.Round(time.Second) / time.Second) }
 
 // withinLimit runs c. A check that does not heed its context is left behind: the
 // report must not wait for a hanging disk.

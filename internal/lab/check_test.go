@@ -120,7 +120,7 @@ func TestCheckWithoutDaemon(t *testing.T) {
 	found(t, r, "uplink", check.OK, "gateway")
 	found(t, r, "uplink.name", check.OK, "203.0.113.10")
 	found(t, r, "link", check.Error, "203.0.113.10 port 443 (udp) answers")
-	found(t, r, "dns.os", check.Skipped, "the daemon does not run")
+	found(t, r, "dns.os", check.Skipped, "the daemon does not answer")
 	found(t, r, "broker.tls", check.Skipped, "waits for")
 	clean(t, l, "check")
 }
