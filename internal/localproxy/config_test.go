@@ -95,7 +95,7 @@ func TestClientTokenIsMadeOnceAndValid(t *testing.T) {
 
 func TestRetryDelayIsJitteredWithinItsBounds(t *testing.T) {
 	p := Policy{}.withDefaults()
-	for failures, limit := range map[int]time.Duration{1: 2 * time.Second, 2: 4 * time.Second, 6: 64 * time.Second, 7: 120 * time.Second, 1000: 120 * time.Second} {
+	for failures, limit := range map[int]time.Duration{1: 2100 * time.Millisecond, 17: 4584 * time.Millisecond, 84: 120 * time.Second, 1000: 120 * time.Second} {
 		low, high := time.Hour, time.Duration(0)
 		for range 2000 {
 			d := p.retryAfter(failures)

@@ -1,9 +1,15 @@
 package localproxy
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 )
+
+// retryGrowth is slow: somebody waits at the other end of a tunnel. The end of
+// an outage is noticed after a tenth of it or so, and one of twenty minutes costs
+// a hundred attempts.
+const retryGrowth = 1.05
 
 // Policy is every time and bound that the proxy lives by. Zero values mean the
 // default.
@@ -15,7 +21,8 @@ type Policy struct {
 	// HandshakeTimeout bounds one attempt: address, TCP, TLS and WebSocket.
 	HandshakeTimeout time.Duration
 	// RetryMin and RetryMax bound the time to the next attempt, which is drawn
-	// evenly between RetryMin and a bound that doubles up to RetryMax.
+	// evenly between RetryMin and a bound that grows from twice that, by
+	// retryGrowth, up to RetryMax.
 	RetryMin, RetryMax time.Duration
 	// Settled is how long a connection must have stood for the next failure to
 	// count as the first.
@@ -74,9 +81,7 @@ func def[T comparable](field *T, value T) {
 // retryAfter draws the time to wait after the given number of failures in a
 // row, at least one.
 func (p Policy) retryAfter(failures int) time.Duration {
-	limit := p.RetryMax
-	if shifted := p.RetryMin << min(failures, 30); shifted > 0 && shifted < limit {
-		limit = shifted
-	}
+	grown := 2 * float64(p.RetryMin) * math.Pow(retryGrowth, float64(failures))
+	limit := time.Duration(min(grown, float64(p.RetryMax)))
 	return p.RetryMin + rand.N(max(limit-p.RetryMin, 1))
 }
