@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages that the lab and the tests need and that are
-# missing, and says which. Usage: scripts/setup.sh lab|test|deb|lintian|os
+# missing, and says which. Usage: scripts/setup.sh lab|test|bench|deb|lintian|os|arm
 #
 # Services must not start for it: unbound, mosquitto and sshd on this machine's
 # own addresses are not what anybody asked for.
@@ -17,6 +17,10 @@ sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client"
 test="$lab gcc:gcc gcc:libc6-dev dig:bind9-dnsutils dbus-daemon:dbus-daemon
 /usr/lib/python3/dist-packages/dbusmock:python3-dbusmock"
 deb="dh:debhelper"
+# What is measured: the packages too, the ARM programs one by one, and the stack
+# that a user would build by hand.
+bench="$lab $deb qemu-arm-static:qemu-user-static qemu-aarch64-static:qemu-user-static
+/usr/lib/python3/dist-packages/paho/mqtt/client.py:python3-paho-mqtt"
 lintian="$deb lintian:lintian"
 # Booted systems: their root file systems, their disks, and what starts them.
 os="$lab $deb mmdebstrap:mmdebstrap systemd-nspawn:systemd-container nsenter:util-linux mkfs.ext4:e2fsprogs"
@@ -76,10 +80,11 @@ case ${1-} in
 lab) wanted=$lab ;;
 test) wanted=$test ;;
 deb) wanted=$deb ;;
+bench) wanted=$bench ;;
 lintian) wanted=$lintian ;;
 os) wanted=$os ;;
 arm) wanted=$arm ;;
-*) fail "usage: scripts/setup.sh lab|test|deb|lintian|os|arm" ;;
+*) fail "usage: scripts/setup.sh lab|test|bench|deb|lintian|os|arm" ;;
 esac
 
 read -ra packages <<<"$(missing_packages "$wanted")"

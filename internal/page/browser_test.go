@@ -204,6 +204,9 @@ func TestBrowserHealthy(t *testing.T) {
 	if !strings.Contains(v.dom, `<div id="next" hidden="">`) {
 		t.Error("there is something to do next")
 	}
+	if strings.Contains(v.dom, `<ul class="links">`) {
+		t.Error("there is one link, but a list of links")
+	}
 	if bars, graphs := strings.Count(v.dom, "<rect "), strings.Count(v.dom, "<path "); bars != 5*4 || graphs != 2 {
 		t.Errorf("%d spans and %d graphs are drawn, want 20 and 2", bars, graphs)
 	}
@@ -233,6 +236,38 @@ func TestBrowserBroken(t *testing.T) {
 	}
 	if strings.Contains(v.dom, "<img") {
 		t.Error("a server's words became an element")
+	}
+}
+
+// overSIM is a path that a SIM carries while the VPN, which comes first, is away.
+func overSIM(b *status.Board) {
+	b.Set("link", status.Update{
+		State: status.Degraded, Reason: status.ReasonFailover, Hint: status.Hint("link", status.ReasonNoAnswer),
+		Detail: "canal on ppp0, 10.140.0.7; vpn (openvpn): nothing from 203.0.113.10:443 since 08:30:12",
+		Facts: status.Facts{"link": "canal", "failovers": 1, "links": []map[string]any{
+			{"name": "vpn", "type": "openvpn", "state": status.Down, "reason": status.ReasonNoAnswer, "device": "tun0",
+				"detail": "nothing from 203.0.113.10:443 since 08:30:12 <b>!</b>", "active": false},
+			{"name": "canal", "type": "interface", "state": status.OK, "reason": status.ReasonConnected, "device": "ppp0",
+				"detail": "canal on ppp0, 10.140.0.7", "active": true},
+			{"name": "spare", "type": "interface", "state": status.Starting, "reason": status.ReasonStandby, "device": "", "detail": "", "active": false},
+		}},
+	})
+}
+
+// TestBrowserFailover: all links are there in their order, the one that carries
+// the path marked.
+func TestBrowserFailover(t *testing.T) {
+	snapshot, past := path(overSIM)
+	url, _ := serveSite(t, snapshot, past)
+	v := open(t, url, "1000,1200")
+	v.quiet(t, url)
+	links := v.text(t, `<ul class="links">`, "</ul>")
+	want := "vpn DOWN nothing from 203.0.113.10:443 since 08:30:12 &lt;b&gt;!&lt;/b&gt; canal ok ppp0 in use spare standby"
+	if got := strings.Join(strings.Fields(links), " "); got != want {
+		t.Errorf("links: %q, want %q", got, want)
+	}
+	if active := v.text(t, `<li class="active">`, "</li>"); !strings.HasPrefix(active, "canal") || strings.Count(v.dom, `<li class="active">`) != 1 {
+		t.Errorf("in use: %s", active)
 	}
 }
 
@@ -285,11 +320,11 @@ func TestBrowserDaemonGone(t *testing.T) {
 // has none. What it measures it leaves in its own document.
 const phone = `<!doctype html><iframe id="f" src="/page" width="390" height="1400" style="border:0"></iframe><p id="fit"></p><script>
 setTimeout(() => { const w = document.getElementById("f").contentWindow, d = w.document.documentElement;
-document.getElementById("fit").textContent = "scroll " + d.scrollWidth + " of " + w.innerWidth + ", " + w.document.querySelectorAll("#chain li").length + " stages"; }, 3000);
+document.getElementById("fit").textContent = "scroll " + d.scrollWidth + " of " + w.innerWidth + ", " + w.document.querySelectorAll("#chain > li").length + " stages"; }, 3000);
 </script>`
 
 func TestBrowserOnAPhone(t *testing.T) {
-	snapshot, past := path(broken)
+	snapshot, past := path(func(b *status.Board) { broken(b); overSIM(b) })
 	p := must(t, Options{Listen: netip.MustParseAddrPort("127.0.0.1:1"), Log: slog.New(slog.DiscardHandler), Snapshot: snapshot, History: past})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/phone", func(w http.ResponseWriter, _ *http.Request) {
