@@ -53,6 +53,9 @@ func (m matrix) play(ctx context.Context, stdout, progress io.Writer) error {
 			rows = append(rows, row)
 		}
 	}
+	if len(rows) == 0 {
+		return fmt.Errorf("%w: no row is called %s", errUsage, m.run)
+	}
 	results := m.each(ctx, progress, rows)
 	if err := ctx.Err(); err != nil {
 		return err // what was cut off says nothing
