@@ -23,6 +23,9 @@ type Row struct {
 	Options lab.Options
 	// Before is done before the agent starts; nil: nothing.
 	Before func(ctx context.Context, r *Rig) error
+	// Warm does once what a gateway in use has long done, before what it holds is
+	// counted; nil: nothing.
+	Warm func(ctx context.Context, r *Rig) error
 	// Inject breaks it once all is well and messages flow; Lift takes the fault
 	// away, nil: it passes, or is repaired, by itself. Recovery counts from the
 	// moment Lift returns, or else from the fault.

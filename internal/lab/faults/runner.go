@@ -147,6 +147,9 @@ func (p *play) begin(ctx context.Context) (err error) {
 	if err := p.Agent.WaitOK(startCtx); err != nil {
 		return fmt.Errorf("before the fault: %w", err)
 	}
+	if err := p.res.do(startCtx, "warming up", p.res.Warm, p.Rig); err != nil {
+		return err
+	}
 	if p.before, err = leaks.Take(ctx, p.Lab, p.Running()); err != nil {
 		return fmt.Errorf("before the fault: %w", err)
 	}
