@@ -16,12 +16,14 @@ import (
 const usage = `usage: labctl up [EDGEAGENT]        bring a lab up, with the agent if given, until Ctrl-C
        labctl shell [NODE [CMD ...]]  enter a running lab: device (default), uplink or vpc
        labctl demo EDGEAGENT        the whole story in under 90 s
-       labctl bench EDGEAGENT       measure the agent
+       labctl bench [-only NAME,...] [-page docs/performance.md] [-packages dist] [-version V] EDGEAGENT
+                                    measure the agent, write the page
        labctl field EDGEAGENT       break it in every way, write down what it says
        labctl faults [-run REGEXP] [-parallel N] [-o FILE] EDGEAGENT
                                     break it while it runs, measure how it comes back
        labctl soak [-for 1h] [-seed N] [-o FILE] EDGEAGENT
                                     everything at random, for a long time
+       labctl fleet DIR             simulate a fleet's return, write DIR/fleet.md and its pictures
        labctl sweep                 remove what killed labs have left
 `
 
@@ -62,8 +64,8 @@ func run(ctx context.Context, args []string) error {
 		return shell(rest)
 	case command == "demo" && len(rest) == 1:
 		return demo(ctx, os.Stdout, rest[0])
-	case command == "bench" && len(rest) == 1:
-		return bench(ctx, os.Stdout, rest[0])
+	case command == "bench":
+		return measure(ctx, rest)
 	case command == "field" && len(rest) == 1:
 		return fieldTests(ctx, os.Stdout, rest[0])
 	case command == "faults":
@@ -74,6 +76,8 @@ func run(ctx context.Context, args []string) error {
 		return m.play(ctx, os.Stdout, os.Stderr)
 	case command == "soak":
 		return soakTest(ctx, os.Stdout, rest)
+	case command == "fleet" && len(rest) == 1:
+		return fleetStorm(os.Stdout, rest[0])
 	case command == "sweep" && len(rest) == 0:
 		return lab.Sweep()
 	}

@@ -1,9 +1,8 @@
-package main
+package benchproxy
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -16,6 +15,8 @@ import (
 const (
 	samples   = 1000
 	echoBytes = 64 // a keystroke's worth, with SSH around it
+
+	besideBulk = 20_000 // µs: what a hand on a keyboard does not feel
 )
 
 // echoed is the service whose latency is measured.
@@ -25,8 +26,8 @@ var echoed = tunneling.Message{
 
 // latency measures echoes: straight to the destination, through the tunnel,
 // and beside bulk transfers on another connection of it.
-func (b *bench) latency(ctx context.Context) ([]row, error) {
-	echo, err := listen(ctx, func(conn net.Conn) { io.Copy(conn, conn) })
+func (b *bench) latency(ctx context.Context) ([]Row, error) {
+	echo, err := listen(ctx, echoAll)
 	if err != nil {
 		return nil, err
 	}
@@ -43,13 +44,13 @@ func (b *bench) latency(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.with(ctx, []string{bulk, "ECHO"}, bulk+"="+other+",ECHO="+echo, func(r *rig) ([]row, error) {
+	return b.with(ctx, []string{bulk, "ECHO"}, bulk+"="+other+",ECHO="+echo, func(r *rig) ([]Row, error) {
 		rows, err := r.latencies(ctx, func() { close(pouring) })
-		return append([]row{{"echo straight to the destination, p50 / p99", times(straight), ""}}, rows...), err
+		return append(times("echo straight to the destination", straight, 0, 0), rows...), err
 	})
 }
 
-func (r *rig) latencies(ctx context.Context, pourNow func()) ([]row, error) {
+func (r *rig) latencies(ctx context.Context, pourNow func()) ([]Row, error) {
 	answers := make(chan struct{}, 1)
 	r.wire.Handle(func(m tunneling.Message) {
 		if m.Service == echoed.Service {
@@ -74,11 +75,11 @@ func (r *rig) latencies(ctx context.Context, pourNow func()) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{
-		{"echo through the tunnel, p50 / p99", times(alone), "150 us added"},
-		{"echo beside a bulk download, p50 / p99", times(down), "p99 20 ms"},
-		{"echo beside a bulk upload, p50 / p99", times(up), "p99 20 ms"},
-	}, nil
+	return slices.Concat(
+		times("echo through the tunnel", alone, 0, 0),
+		times("echo beside a bulk download", down, 0, besideBulk),
+		times("echo beside a bulk upload", up, 0, besideBulk),
+	), nil
 }
 
 func (r *rig) echoesBesideFlood(ctx context.Context, answers <-chan struct{}) ([]time.Duration, error) {
@@ -108,6 +109,9 @@ func (r *rig) echoes(ctx context.Context, answers <-chan struct{}) ([]time.Durat
 	return took, nil
 }
 
+// echoAll sends back what comes, until the connection ends.
+func echoAll(conn net.Conn) { io.Copy(conn, conn) }
+
 func straightEchoes(addr string) ([]time.Duration, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -129,7 +133,12 @@ func straightEchoes(addr string) ([]time.Duration, error) {
 	return took, nil
 }
 
-func times(d []time.Duration) string {
+// times tells the middle and the slowest hundredth, in µs, with their goals.
+func times(what string, d []time.Duration, p50, p99 float64) []Row {
 	slices.Sort(d)
-	return fmt.Sprintf("%s / %s", d[len(d)/2].Round(time.Microsecond), d[len(d)*99/100].Round(time.Microsecond))
+	micro := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
+	return []Row{
+		{What: what + ", p50", Value: micro(d[len(d)/2]), Goal: p50, Unit: "µs"},
+		{What: what + ", p99", Value: micro(d[len(d)*99/100]), Goal: p99, Unit: "µs"},
+	}
 }

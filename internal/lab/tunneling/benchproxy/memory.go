@@ -1,9 +1,8 @@
-package main
+package benchproxy
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"time"
 
@@ -19,8 +18,8 @@ const (
 )
 
 // idle measures a tunnel with nothing in it.
-func (b *bench) idle(ctx context.Context) ([]row, error) {
-	return b.with(ctx, []string{bulk}, bulk+"=127.0.0.1:1", func(r *rig) ([]row, error) {
+func (b *bench) idle(ctx context.Context) ([]Row, error) {
+	return b.with(ctx, []string{bulk}, bulk+"=127.0.0.1:1", func(r *rig) ([]Row, error) {
 		time.Sleep(settle)
 		before, err := r.cpu()
 		if err != nil {
@@ -35,20 +34,21 @@ func (b *bench) idle(ctx context.Context) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []row{
-			{"idle RSS (at its peak)", megabytes(now) + " (" + megabytes(peak) + ")", "12.0 MB"},
-			{"idle CPU", fmt.Sprintf("%.2f%%", 100*(after-before).Seconds()/idleFor.Seconds()), "0.10%"},
+		return []Row{
+			{What: "idle, RSS", Value: megabytes(now), Goal: 12, Unit: "MB"},
+			{What: "starting, largest RSS", Value: megabytes(peak), Unit: "MB"},
+			{What: "idle, CPU", Value: 100 * (after - before).Seconds() / idleFor.Seconds(), Goal: 0.1, Unit: "%"},
 		}, nil
 	})
 }
 
 // slowUplink has the device pour without end while the service reads slowly.
-func (b *bench) slowUplink(ctx context.Context) ([]row, error) {
+func (b *bench) slowUplink(ctx context.Context) ([]Row, error) {
 	addr, err := listen(ctx, func(conn net.Conn) { pour(conn, endless) })
 	if err != nil {
 		return nil, err
 	}
-	return b.with(ctx, []string{bulk}, bulk+"="+addr, func(r *rig) ([]row, error) {
+	return b.with(ctx, []string{bulk}, bulk+"="+addr, func(r *rig) ([]Row, error) {
 		r.wire.Handle(func(m tunneling.Message) {
 			time.Sleep(time.Duration(float64(len(m.Payload)) / slowRate * float64(time.Second)))
 		})
@@ -61,19 +61,17 @@ func (b *bench) slowUplink(ctx context.Context) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []row{{"uplink limited to 1 MB/s for 8 s, peak RSS", megabytes(peak), peakGoal}}, nil
+		return []Row{{What: "uplink limited to 1 MB/s for 8 s, largest RSS", Value: megabytes(peak), Goal: peakGoal, Unit: "MB"}}, nil
 	})
 }
 
 // held measures what a connection costs that has been used and is idle.
-func (b *bench) held(ctx context.Context) ([]row, error) {
-	addr, err := listen(ctx, func(conn net.Conn) {
-		io.Copy(conn, conn)
-	})
+func (b *bench) held(ctx context.Context) ([]Row, error) {
+	addr, err := listen(ctx, echoAll)
 	if err != nil {
 		return nil, err
 	}
-	return b.with(ctx, []string{bulk}, bulk+"="+addr, func(r *rig) ([]row, error) {
+	return b.with(ctx, []string{bulk}, bulk+"="+addr, func(r *rig) ([]Row, error) {
 		before, err := r.used(ctx, 1, 1)
 		if err != nil {
 			return nil, err
@@ -83,7 +81,7 @@ func (b *bench) held(ctx context.Context) ([]row, error) {
 			return nil, err
 		}
 		each := float64(after-before) / heldMany / 1e3
-		return []row{{fmt.Sprintf("held connection (%d of them)", heldMany), fmt.Sprintf("%.1f KB", each), "20.0 KB"}}, nil
+		return []Row{{What: fmt.Sprintf("held connection (%d of them)", heldMany), Value: each, Goal: 20, Unit: "kB"}}, nil
 	})
 }
 

@@ -1,4 +1,4 @@
-package main
+package benchproxy
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 // Goals of bulk transfers: the rates that the reference program reaches on two
 // cores, and less processor time than it takes.
 const (
-	rateDown, cpuDown = "323 MB/s", "1.20 ms/MB"
-	rateUp, cpuUp     = "354 MB/s", "0.80 ms/MB"
-	peakGoal          = "30.0 MB"
+	rateDown, cpuDown = 323.0, 1.2 // MB/s, ms/MB
+	rateUp, cpuUp     = 354.0, 0.8
+	peakGoal          = 30.0 // MB
 )
 
 // transfer is what one bulk run costs, from its beginning.
@@ -32,7 +32,7 @@ func (r *rig) transfer(bytes int64) (transfer, error) {
 }
 
 // rows ends the transfer.
-func (t transfer) rows(name, rateGoal, cpuGoal string) ([]row, error) {
+func (t transfer) rows(name string, rateGoal, cpuGoal float64) ([]Row, error) {
 	took := time.Since(t.began)
 	cpu, err := t.rig.cpu()
 	if err != nil {
@@ -43,17 +43,17 @@ func (t transfer) rows(name, rateGoal, cpuGoal string) ([]row, error) {
 		return nil, err
 	}
 	mb := float64(t.bytes) / 1e6
-	return []row{
-		{name + " rate", fmt.Sprintf("%.0f MB/s", mb/took.Seconds()), rateGoal},
-		{name + " CPU", fmt.Sprintf("%.2f ms/MB", float64((cpu-t.cpu).Milliseconds())/mb), cpuGoal},
-		{name + " peak RSS", megabytes(peak), peakGoal},
+	return []Row{
+		{What: name + " rate", Value: mb / took.Seconds(), Goal: rateGoal, Unit: "MB/s", More: true},
+		{What: name + " CPU", Value: float64((cpu - t.cpu).Milliseconds()) / mb, Goal: cpuGoal, Unit: "ms/MB"},
+		{What: name + " largest RSS", Value: megabytes(peak), Goal: peakGoal, Unit: "MB"},
 	}, nil
 }
 
-func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+func megabytes(n int64) float64 { return float64(n) / 1e6 }
 
 // down moves four transfers' worth to the device over n connections.
-func (b *bench) down(ctx context.Context, n int) ([]row, error) {
+func (b *bench) down(ctx context.Context, n int) ([]Row, error) {
 	total := 4 * b.bytes
 	all := newCount(total)
 	addr, err := listen(ctx, func(conn net.Conn) {
@@ -69,7 +69,7 @@ func (b *bench) down(ctx context.Context, n int) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.with(ctx, []string{bulk}, bulk+"="+addr, func(r *rig) ([]row, error) {
+	return b.with(ctx, []string{bulk}, bulk+"="+addr, func(r *rig) ([]Row, error) {
 		if err := r.begin(ctx, 1, n); err != nil {
 			return nil, err
 		}
@@ -86,7 +86,7 @@ func (b *bench) down(ctx context.Context, n int) ([]row, error) {
 }
 
 // up moves four transfers' worth from the device over n connections.
-func (b *bench) up(ctx context.Context, n int) ([]row, error) {
+func (b *bench) up(ctx context.Context, n int) ([]Row, error) {
 	each := 4 * b.bytes / int64(n)
 	total := each * int64(n)
 	begin := make(chan struct{})
@@ -97,7 +97,7 @@ func (b *bench) up(ctx context.Context, n int) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.with(ctx, []string{bulk}, bulk+"="+addr, func(r *rig) ([]row, error) {
+	return b.with(ctx, []string{bulk}, bulk+"="+addr, func(r *rig) ([]Row, error) {
 		all := newCount(total)
 		r.wire.Handle(func(m tunneling.Message) { all.add(len(m.Payload)) })
 		if err := r.begin(ctx, 1, n); err != nil {

@@ -1,4 +1,4 @@
-package main
+package benchproxy
 
 import (
 	"context"
@@ -33,11 +33,15 @@ type rig struct {
 	child *exec.Cmd
 }
 
-// with starts a child for destinations, as SERVICE=host:port,..., measures it
-// and ends it.
-func (b *bench) with(ctx context.Context, services []string, destinations string, measure func(*rig) ([]row, error)) ([]row, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// service is the double, listening on loopback.
+type service struct {
+	*tunneling.Service
+	bench       *bench
+	port, roots string
+}
+
+// serve starts the service until ctx ends.
+func (b *bench) serve(ctx context.Context) (*service, error) {
 	certificate, roots, err := b.certificate()
 	if err != nil {
 		return nil, err
@@ -46,21 +50,43 @@ func (b *bench) with(ctx context.Context, services []string, destinations string
 	if err != nil {
 		return nil, err
 	}
-	service := tunneling.NewService(tunneling.Options{Certificate: certificate})
-	go service.Serve(ctx, l)
-	tun := service.Open(services...)
+	s := &service{Service: tunneling.NewService(tunneling.Options{Certificate: certificate}), bench: b, roots: roots}
+	_, s.port, _ = net.SplitHostPort(l.Addr().String())
+	go s.Serve(ctx, l)
+	return s, nil
+}
+
+// start starts a child for destinations, as SERVICE=host:port,..., and waits
+// for it to connect.
+func (s *service) start(ctx context.Context, services []string, destinations string) (*rig, error) {
+	tun := s.Open(services...)
 	r := new(rig)
-	if r.wire, err = service.Wire(tun.ID); err != nil {
+	var err error
+	if r.wire, err = s.Wire(tun.ID); err != nil {
 		return nil, err
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	if err := r.start(b.binary, tun.DestinationToken, "-c", roots, "-d", destinations, "-e", serviceName+":"+port); err != nil {
+	if err := r.start(s.bench.binary, tun.DestinationToken, "-c", s.roots, "-d", destinations, "-e", serviceName+":"+s.port); err != nil {
 		return nil, err
 	}
-	var rows []row
-	if err = r.wire.Connected(ctx); err == nil {
-		rows, err = measure(r)
+	if err := r.wire.Connected(ctx); err != nil {
+		return nil, errors.Join(err, r.close())
 	}
+	return r, nil
+}
+
+// with starts a child, measures it and ends it.
+func (b *bench) with(ctx context.Context, services []string, destinations string, measure func(*rig) ([]Row, error)) ([]Row, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s, err := b.serve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.start(ctx, services, destinations)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := measure(r)
 	return rows, errors.Join(err, r.close())
 }
 
