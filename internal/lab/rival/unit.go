@@ -87,12 +87,7 @@ func parseSpan(text string) (time.Duration, error) {
 	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return time.Duration(n) * time.Second, nil
 	}
-	for long, short := range map[string]string{"min": "m", "sec": "s"} {
-		if number, ok := strings.CutSuffix(text, long); ok {
-			text = number + short
-		}
-	}
-	d, err := time.ParseDuration(strings.ReplaceAll(text, " ", ""))
+	d, err := time.ParseDuration(strings.NewReplacer(" ", "", "min", "m", "sec", "s").Replace(text))
 	if err == nil && d < 0 {
 		err = fmt.Errorf("a negative span")
 	}

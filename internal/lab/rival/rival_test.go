@@ -1,0 +1,94 @@
+package rival
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"edgeagent/internal/lab"
+)
+
+// labTimeout bounds a test in a lab, however loaded the machine.
+const labTimeout = 90 * time.Second
+
+// binary is the edgeagent to play with, built if none is given.
+func binary(t *testing.T) string {
+	t.Helper()
+	for _, why := range []string{lab.Unavailable(), Unavailable()} {
+		if why != "" {
+			t.Skip(why)
+		}
+	}
+	if bin := os.Getenv("EDGEAGENT_BIN"); bin != "" {
+		return bin
+	}
+	bin := filepath.Join(t.TempDir(), "edgeagent")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "edgeagent/cmd/edgeagent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+// TestTheArticlesStackWorks goes through all that the comparison needs of it: it
+// comes up and receives a message, opens a tunnel, and comes back from its MQTT
+// client's death through its unit.
+func TestTheArticlesStackWorks(t *testing.T) {
+	t.Parallel()
+	bin := binary(t)
+	ctx, cancel := context.WithTimeout(t.Context(), labTimeout)
+	defer cancel()
+	var s Sample
+	err := inWorld(ctx, bin, startRival, &s, func(ctx context.Context, w world, o *office) error {
+		text, err := w.Device.ReadFile("/etc/resolv.conf")
+		if want := fmt.Sprintf("nameserver %s\n%s", lab.ResolverAddr, w.ResolvConf()); err != nil || text != want {
+			t.Errorf("resolv.conf is %q, %v, want the VPC's server before the site's: %q", text, err, want)
+		}
+		if _, err := w.tunnel(ctx); err != nil {
+			return err
+		}
+		began := time.Now()
+		w.killMQTT()
+		if err := o.recovery(ctx, &s); err != nil {
+			return err
+		}
+		return s.judge(ctx, w, began)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Boot <= 0 || s.Recovered <= 0 || s.Recovered >= Limit {
+		t.Errorf("it was up after %s and back after %s", s.Boot, s.Recovered)
+	}
+	if want := "gateway: Main process exited: signal: killed"; s.Said != want {
+		t.Errorf("the supervisor said %q, want %q", s.Said, want)
+	}
+}
+
+// TestTheAgentIsMeasured plays the same with the agent, whose status is its word.
+func TestTheAgentIsMeasured(t *testing.T) {
+	t.Parallel()
+	bin := binary(t)
+	ctx, cancel := context.WithTimeout(t.Context(), labTimeout)
+	defer cancel()
+	c := &comparison{bin: bin, progress: io.Discard, rows: make([]Row, 1), faults: []fault{{
+		name: "OpenVPN killed", inject: func(_ context.Context, w world) error { return signalOpenVPN(w, syscall.SIGKILL) },
+	}}}
+	s, err := c.faults[0].play(ctx, bin, startOurs, 0)
+	c.record(job{0, 0}, true, s, err)
+	row := c.rows[0]
+	if len(row.Failed) > 0 || len(row.Agent) != 1 || len(row.Rival) != 0 {
+		t.Fatalf("the row is %+v", row)
+	}
+	if s.Leaks > 0 || s.Noticed < 0 || !strings.Contains(s.Said, "link process-exited") || s.Recovered >= Limit {
+		t.Errorf("the agent: %+v", s)
+	}
+}
