@@ -88,7 +88,7 @@ func TestTheAgentIsMeasured(t *testing.T) {
 	if len(row.Failed) > 0 || len(row.Agent) != 1 || len(row.Rival) != 0 {
 		t.Fatalf("the row is %+v", row)
 	}
-	if s.Leaks > 0 || s.Noticed < 0 || !strings.Contains(s.Said, "link process-exited") || s.Recovered >= Limit {
+	if s.Leaks > 0 || s.Noticed < 0 || !strings.Contains(s.Said, "status: down link") || s.Recovered >= Limit {
 		t.Errorf("the agent: %+v", s)
 	}
 }
