@@ -13,9 +13,10 @@ lab="openvpn:openvpn unbound:unbound unbound-control:unbound mosquitto:mosquitto
 mosquitto_pub:mosquitto-clients dnsmasq:dnsmasq-base nft:nftables ip:iproute2 mount:mount
 sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client"
 # The race detector needs a C compiler; some tests look at the lab from outside,
-# some speak to mocks of NetworkManager and ModemManager on a bus of their own.
+# some speak to mocks of NetworkManager and ModemManager on a bus of their own, one
+# to the stack that the agent is measured beside.
 test="$lab gcc:gcc gcc:libc6-dev dig:bind9-dnsutils dbus-daemon:dbus-daemon
-/usr/lib/python3/dist-packages/dbusmock:python3-dbusmock"
+/usr/lib/python3/dist-packages/dbusmock:python3-dbusmock /usr/lib/python3/dist-packages/paho:python3-paho-mqtt"
 # The status page is looked at by a browser if there is one; make test does not
 # fetch 110 MB for it, and up to 230 MB with what a bare system lacks.
 page="/usr/bin/chromium:chromium"
