@@ -67,13 +67,20 @@ func (l *lane) View() (view, error) {
 		// What an earlier run left is shown to whose it was, to be kept or removed.
 		v.routes = append(v.routes, slices.DeleteFunc(made, func(r route) bool { return !l.owns(v, r) })...)
 	default:
-		for _, r := range l.want {
-			if d, ok := v.link(r.index); ok && d.up {
-				v.routes = append(v.routes, r)
-			}
-		}
+		v.routes = append(v.routes, v.alive(l.want)...)
 	}
 	return v, nil
+}
+
+// alive are those of routes whose device is there and up: the kernel drops all
+// others with their device.
+func (v view) alive(routes []route) (out []route) {
+	for _, r := range routes {
+		if d, ok := v.link(r.index); ok && d.up {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // fresh reports whether neither this link nor any other has had its turn yet.
@@ -100,7 +107,13 @@ func (l *lane) Change(remove, add []route) error {
 		}
 		l.want = left
 	}
-	l.want = slices.DeleteFunc(l.want, func(r route) bool { return slices.ContainsFunc(remove, r.same) })
+	// What a device that is gone has taken along must not be kept in mind: its
+	// number would stand for a way that the next device of that name has.
+	v, err := l.interfaceKernel.View()
+	if err != nil {
+		return err
+	}
+	l.want = slices.DeleteFunc(v.alive(l.want), func(r route) bool { return slices.ContainsFunc(remove, r.same) })
 	for _, r := range add {
 		if !slices.ContainsFunc(l.want, r.same) {
 			l.want = append(l.want, r)
@@ -153,7 +166,7 @@ func (r *roads) put(l *lane) error {
 	if err != nil {
 		return err
 	}
-	r.front = l
+	r.front, l.want = l, v.alive(l.want)
 	remove, add := difference(v.unicast(), l.want)
 	return r.interfaceKernel.Change(remove, add)
 }
