@@ -71,11 +71,38 @@ func (l *language) translate(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// clause translates one clause, or what follows its first colon that begins
+// something known: before it are a file, a line, a key, a link's name.
 func (l *language) clause(text string) string {
-	for _, p := range l.phrases {
-		if said, ok := p.say(text); ok {
-			return said
+	if said, ok := l.phrase(text); ok {
+		return said
+	}
+	for at := 0; ; {
+		i := strings.Index(text[at:], ": ")
+		if i < 0 {
+			return text
+		}
+		at += i + len(": ")
+		if said, ok := l.phrase(text[at:]); ok {
+			return text[:at] + said
 		}
 	}
-	return text
+}
+
+// phrase translates a known sentence, and what was put into it where that is one
+// itself: an error at its end, most often.
+func (l *language) phrase(text string) (string, bool) {
+	for _, p := range l.phrases {
+		captured, ok := p.match(text)
+		if !ok {
+			continue
+		}
+		for i, c := range captured {
+			if said, ok := l.phrase(c); ok {
+				captured[i] = said
+			}
+		}
+		return p.fill(captured), true
+	}
+	return "", false
 }

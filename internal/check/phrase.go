@@ -8,29 +8,28 @@ import "strings"
 // numbers them (*2).
 type phrase struct{ english, other string }
 
-// say translates text if it is this phrase.
-func (p phrase) say(text string) (string, bool) {
+// match returns what stands for the stars if text is this phrase.
+func (p phrase) match(text string) (captured []string, ok bool) {
 	pieces := strings.Split(p.english, "*")
 	rest, found := strings.CutPrefix(text, pieces[0])
 	if !found {
-		return "", false
+		return nil, false
 	}
-	var captured []string
 	for i, piece := range pieces[1:] {
 		at := strings.Index(rest, piece)
 		if i == len(pieces)-2 { // the last piece is the end of the text
 			at = len(rest) - len(piece)
 			if !strings.HasSuffix(rest, piece) {
-				return "", false
+				return nil, false
 			}
 		}
 		if at < 0 {
-			return "", false
+			return nil, false
 		}
 		captured = append(captured, rest[:at])
 		rest = rest[at+len(piece):]
 	}
-	return p.fill(captured), rest == ""
+	return captured, rest == ""
 }
 
 // fill puts what was captured into the other language's text.
