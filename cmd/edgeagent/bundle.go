@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,13 +70,22 @@ func (b *bundler) write(ctx context.Context, stdout, say io.Writer) error {
 	s, err := bundle.Write(ctx, f, o)
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(name)
-		return err
+		return b.unwritten(err)
 	}
 	fmt.Fprintf(say, "%s: %d KB, %d files; look into it before you send it: tar tzf %s\n", name, (s.Bytes+1023)/1024, len(s.Files), name)
 	if os.Geteuid() != 0 {
 		fmt.Fprintln(say, "some of it only root can read: use sudo for the whole")
 	}
 	return nil
+}
+
+// unwritten says where else the archive can go: a full card is one of the faults
+// that it is asked for.
+func (b *bundler) unwritten(err error) error {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return err
+	}
+	return fmt.Errorf("%w; write it into memory (-o /run/bundle.tar.gz), or straight to another machine: ssh DEVICE sudo edgeagent support-bundle -o - > bundle.tar.gz", err)
 }
 
 // misuseOf is an error in what was asked for.
@@ -98,11 +108,18 @@ func (b *bundler) parts() []bundle.Part {
 			}
 			return json.MarshalIndent(s, "", "  ")
 		}},
+		{Name: "history.json", What: "the last hour, a value a minute", Get: func(ctx context.Context) ([]byte, error) {
+			h, err := b.client.client().History(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(h)
+		}},
 		{Name: "check.txt", What: "edgeagent check", Get: func(ctx context.Context) ([]byte, error) {
 			r, err := b.check(ctx)
 			return []byte(r.Text()), err
 		}},
-		{Name: "config.yaml", What: "the configuration file as it is", Get: func(context.Context) ([]byte, error) { return os.ReadFile(b.configFile) }},
+		{Name: "config.yaml", What: "the configuration file as it is", Get: func(context.Context) ([]byte, error) { return bundle.ReadFile(b.configFile) }},
 		{Name: "config-effective.yaml", What: "edgeagent config show", Get: func(context.Context) ([]byte, error) {
 			c, err := config.Read(b.configFile)
 			if err != nil {
@@ -135,7 +152,7 @@ func (b *bundler) profiles(context.Context) ([]byte, error) {
 		if l.Config == "" {
 			continue
 		}
-		text, err := os.ReadFile(l.Config)
+		text, err := bundle.ReadFile(l.Config)
 		if err != nil {
 			text = []byte(err.Error() + "\n")
 		}
@@ -158,7 +175,7 @@ func (b *bundler) secrets() []string {
 	}
 	var values []string
 	for _, name := range names {
-		if text, err := os.ReadFile(name); name != "" && err == nil {
+		if text, err := bundle.ReadFile(name); name != "" && err == nil {
 			values = append(values, string(text))
 		}
 	}
@@ -167,7 +184,7 @@ func (b *bundler) secrets() []string {
 
 // secretFiles are those that an OpenVPN file names.
 func secretFiles(profile string) []string {
-	text, err := os.ReadFile(profile)
+	text, err := bundle.ReadFile(profile)
 	if err != nil {
 		return nil
 	}

@@ -67,6 +67,9 @@ type content struct {
 // that do not fit into MaxBytes are left out, the last ones first.
 func Write(ctx context.Context, w io.Writer, o Options) (Summary, error) {
 	got := collect(ctx, o.Parts)
+	if ctx.Err() != nil { // half a bundle would pass for a whole one
+		return Summary{}, fmt.Errorf("collecting the bundle: %w", context.Cause(ctx))
+	}
 	r := newRedactor(o.Secrets)
 	for i := range got {
 		got[i].data = r.clean(bound(got[i]))

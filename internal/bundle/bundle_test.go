@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,6 +117,37 @@ func TestTheArchiveIsBounded(t *testing.T) {
 	}
 }
 
+// TestAbsurdLogsAreBounded: a log of a whole card's size that does not compress
+// costs neither memory nor the rest of the archive.
+func TestAbsurdLogsAreBounded(t *testing.T) {
+	endless := func(ctx context.Context) ([]byte, error) {
+		return output(ctx, "sh", "-c", "head -c 5000000 /dev/urandom | base64 -w 100; echo the end")
+	}
+	var parts []Part
+	for _, name := range []string{"log/this-boot.txt", "log/last-boot.txt", "log/network.txt"} {
+		parts = append(parts, Part{Name: name, Get: endless, End: true})
+	}
+	files, _ := write(t, Options{Parts: append([]Part{fixed("status.txt", "gw-042  OK\n", nil)}, parts...)})
+	if files["status.txt"] == "" {
+		t.Error("no room for the status")
+	}
+	for _, p := range parts {
+		if got := files[p.Name]; !strings.HasSuffix(got, "the end\n") || len(got) > maxPart+100 {
+			t.Errorf("%s: %d bytes that end with %q", p.Name, len(got), got[max(0, len(got)-40):])
+		}
+	}
+}
+
+// TestInterruptedBundleIsNone: what was collected until then would pass for all.
+func TestInterruptedBundleIsNone(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	interrupt := Part{Name: "a", Get: func(context.Context) ([]byte, error) { cancel(); return []byte("x\n"), nil }}
+	var b bytes.Buffer
+	if _, err := Write(ctx, &b, Options{Parts: []Part{interrupt}}); !errors.Is(err, context.Canceled) || b.Len() > 0 {
+		t.Errorf("%v, %d bytes", err, b.Len())
+	}
+}
+
 // hexLines writes data so that no line looks like a key.
 func hexLines(data []byte) string {
 	var b strings.Builder
@@ -159,6 +191,26 @@ func TestSystem(t *testing.T) {
 	}
 	if !strings.Contains(unpacked["system/uname.txt"], "Linux") {
 		t.Errorf("uname: %q", unpacked["system/uname.txt"])
+	}
+}
+
+func TestReadFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	huge := filepath.Join(dir, "huge")
+	if err := errors.Join(os.WriteFile(huge, nil, 0o600), os.Truncate(huge, 1<<40)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{filepath.Join(dir, "none"): "not there", pipe: "no file", dir: "no file", "/dev/zero": "no file"} {
+		if _, err := ReadFile(name); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+	if data, err := ReadFile(huge); err != nil || len(data) != maxPart+1 {
+		t.Errorf("%d bytes, %v", len(data), err)
 	}
 }
 

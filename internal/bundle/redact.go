@@ -36,7 +36,7 @@ var blocks = sync.OnceValue(func() []pattern {
 // a log of megabytes a matter of a second on the smallest Pi.
 var suspects = [][]byte{[]byte("pass"), []byte("secret"), []byte("token"), []byte("psk"), []byte("key"), []byte("credential"),
 	[]byte("authorization"), []byte("bearer"), []byte("basic"), []byte("pin"), []byte("puk"), []byte("://"), []byte("akia"),
-	[]byte("asia"), []byte("eyj")}
+	[]byte("asia"), []byte("eyj"), []byte("パスワード"), []byte("パスフレーズ"), []byte("暗証"), []byte("秘密"), []byte("トークン"), []byte("鍵")}
 
 func suspect(line []byte) bool {
 	line = bytes.ToLower(line)
@@ -52,6 +52,8 @@ var lines = sync.OnceValue(func() []pattern {
 		{regexp.MustCompile(`(?i)(--?(?:password|passwd|access-token|client-token|token|secret)\s+)\S+`), "${1}" + hidden},
 		{regexp.MustCompile(`(?i)\b((?:password|passphrase|token|psk|pin|puk|secret)\s+(?:is|was|used|given|set to)?\s*)("[^"\n]*"|'[^'\n]*'|\S*[0-9]\S*)`), "${1}" + hidden},
 		{regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)[a-z0-9+/=._-]{8,}`), "${1}" + hidden},
+		// The notes of technicians who write Japanese.
+		{regexp.MustCompile(`((?:パスワード|パスフレーズ|暗証番号|秘密鍵|秘密|トークン|共有鍵|暗号鍵|鍵)\s*(?:[::==はをがの]|->|→)*\s*)("[^"\n]*"|「[^」\n]*」|[!-~]{4,})`), "${1}" + hidden},
 		// user:password@host
 		{regexp.MustCompile(`(\w+://[^\s/:@]*:)[^\s/@]+(@)`), "${1}" + hidden + "${2}"},
 		// AWS access keys, https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html

@@ -36,6 +36,12 @@ func TestSecretsAreTakenOut(t *testing.T) {
 		"<auth-user-pass>\nuser\n" + planted + "\n</auth-user-pass>",
 		"sasl: eyJhbGciOiJIUzI1NiJ9." + planted + ".x",
 		"stray AQGAAXk2" + planted + "QmJ3Zz09aGVsbG8gd29ybGQ1Ng==",
+		"# Wi-Fi のパスワード: " + planted,
+		"パスワードは「" + planted + "」です",
+		"現場の暗証番号は" + planted,
+		"共有鍵=" + planted,
+		"トークン「" + planted + "」を使用",
+		"パスフレーズ:" + planted,
 		"hex " + strings.Repeat("0f", 32) + planted[:0],
 	} {
 		got := string(newRedactor(nil).clean([]byte(line)))
@@ -71,6 +77,7 @@ func TestTheRestStays(t *testing.T) {
 		"machine-id 0123456789abcdef0123456789abcdef",
 		"usb 1-1.2: New USB device found, idVendor=2c7c, idProduct=0125, bcdDevice= 3.18",
 		"tunnel.services: {SSH: \"127.0.0.1:22\"}",
+		"秘密鍵を確認してください。証明書と秘密鍵の組み合わせが違います",
 		"mqtt.key: /etc/edgeagent/certs/private.pem.key",
 	} {
 		if got := string(newRedactor(nil).clean([]byte(line))); got != line {

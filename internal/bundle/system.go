@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -75,7 +76,7 @@ func System(root string) []Part {
 	var parts []Part
 	for _, f := range files {
 		parts = append(parts, Part{Name: f.name, What: f.what, Get: func(context.Context) ([]byte, error) {
-			return readFile(filepath.Join("/", root, f.path))
+			return ReadFile(filepath.Join("/", root, f.path))
 		}})
 	}
 	parts = append(parts, Part{Name: "system/kernel.txt", What: "the kernel's lines on USB, modem, network, power and disk", Get: kernelLog, End: true})
@@ -87,9 +88,11 @@ func System(root string) []Part {
 	return parts
 }
 
-// readFile says in words what a missing file means: nothing unusual.
-func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+// ReadFile reads as much of a file as a part may hold. What is no file, a pipe
+// that nobody writes to above all, is not waited for; that a file is missing is
+// nothing unusual, and said so.
+func ReadFile(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, errors.New("not there")
 	}
@@ -97,6 +100,9 @@ func readFile(name string) ([]byte, error) {
 		return nil, fmt.Errorf("reading: %w", err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.New("no file")
+	}
 	return io.ReadAll(io.LimitReader(f, maxPart+1))
 }
 
