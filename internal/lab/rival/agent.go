@@ -86,10 +86,11 @@ func (a *agent) ask(ctx context.Context) string {
 	switch {
 	case err != nil:
 		return "no daemon"
-	case s.State == status.OK:
-		return string(status.OK)
 	case s.FixFirst == nil:
 		return string(s.State)
+	case s.FixFirst.Stage == "tunnel":
+		// The observer's own messages are refused: they announce no tunnel.
+		return string(status.OK)
 	}
 	return fmt.Sprintf("%s %s %s", s.State, s.FixFirst.Stage, s.FixFirst.Reason)
 }
