@@ -17,7 +17,7 @@ import (
 func (s *soak) finish(ctx context.Context) error {
 	s.stream.stop()
 	if !s.stuck {
-		if err := s.whole(ctx, "the end"); err != nil {
+		if err := s.goBack(ctx); err != nil {
 			return err
 		}
 	}
@@ -35,6 +35,26 @@ func (s *soak) finish(ctx context.Context) error {
 	}
 	s.say("stopped after %d ms", took.Milliseconds())
 	return s.readLog()
+}
+
+// goBack has the path go back to the preferred link, which it would do by itself:
+// after five minutes at first, later the longer the more often it has had to go.
+func (s *soak) goBack(ctx context.Context) error {
+	now, err := s.Agent.Peek(ctx)
+	if err != nil {
+		return err
+	}
+	if c, _ := now.Stage("link"); c.Facts["link"] == "canal" {
+		s.say("the SIM is hung up and dialled again, for the path to go back")
+		s.Canal.HangUp()
+		if _, err := s.well(ctx, well); err != nil {
+			s.red("the path does not go back: %v", err)
+		}
+		if err := s.Canal.Dial(lab.CanalDevices[0]); err != nil {
+			return err
+		}
+	}
+	return s.whole(ctx, "the end")
 }
 
 // countMessages waits for the last messages to arrive.

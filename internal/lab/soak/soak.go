@@ -14,11 +14,10 @@ import (
 )
 
 // Patience with the lab: one thing may take stepTime to be done, and with the
-// agent: endTime until the path is back on the preferred link at the end, which it
-// leaves alone for five minutes first.
+// agent: endTime until the path is whole at the end.
 const (
-	stepTime  = time.Minute
-	endTime   = 8 * time.Minute
+	stepTime  = 3 * time.Minute
+	endTime   = 2 * time.Minute
 	drainTime = 30 * time.Second
 	leakTime  = time.Minute // what is closing may take its time
 )
@@ -62,6 +61,14 @@ func (s *soak) all(ctx context.Context) (err error) {
 	if s.Agent, err = s.StartAgent(s.Options.Bin); err != nil {
 		return err
 	}
+	// What is published before the device has subscribed for the first time is
+	// nobody's.
+	if err := s.whole(ctx, "the start"); err != nil {
+		return err
+	}
+	if s.stuck {
+		return errors.New("the path has never come up")
+	}
 	s.stream = startStream(ctx, s.Lab)
 	defer s.stream.stop()
 	if err := s.warmUp(ctx); err != nil {
@@ -86,9 +93,6 @@ func (s *soak) all(ctx context.Context) (err error) {
 // warmUp has the agent do everything once that makes it allocate for good, and
 // counts what it holds then.
 func (s *soak) warmUp(ctx context.Context) error {
-	if err := s.whole(ctx, "the start"); err != nil {
-		return err
-	}
 	for _, row := range work() {
 		if ends(row) {
 			continue
@@ -133,11 +137,11 @@ func (s *soak) play(ctx context.Context, r round) error {
 	}
 	for _, i := range r.lift {
 		if err := do(ctx, r.steps[i].row.Lift, s.Rig); err != nil {
-			return fmt.Errorf("lifting %s: %w", r.steps[i].row.Name, err)
+			s.failed(ctx, "lifting "+r.steps[i].row.Name, len(r.steps) == 1, err)
 		}
 		s.say("- %s", r.steps[i].row.Name)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // putAway has each thing take back what it has left on purpose.
