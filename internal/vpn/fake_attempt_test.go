@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -80,6 +81,8 @@ func (p *fakeProcess) answer(command string) {
 	p.e.set(func(f *fakeEngine) { e = fakeSettings{f.server, f.address, f.opening} })
 	word, rest, _ := strings.Cut(command, " ")
 	switch {
+	case command == "pid":
+		p.say(fmt.Sprintf("SUCCESS: pid=%d", p.pid))
 	case e.server == scripted:
 	case command == "hold release":
 		pause := p.init.begin()

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -302,7 +303,9 @@ type fakeProcess struct {
 	done         chan exit
 	once         sync.Once
 	gone         chan struct{}
-	stubborn     bool // does not end on SIGTERM
+	stubborn     bool        // does not end on SIGTERM
+	stopped      atomic.Bool // as by SIGSTOP: it says and does nothing
+	taciturn     atomic.Bool // it tells no counters
 	init         initialisation
 }
 
@@ -322,7 +325,7 @@ func (p *fakeProcess) Signal(sig syscall.Signal) error {
 	switch {
 	case sig == sigKill:
 		p.end(exit{code: -1, signal: sig})
-	case !p.stubborn:
+	case !p.stubborn && !p.stopped.Load():
 		p.end(exit{})
 	}
 	return nil
@@ -339,6 +342,9 @@ func (p *fakeProcess) end(x exit) {
 }
 
 func (p *fakeProcess) say(lines ...string) {
+	if p.stopped.Load() {
+		return
+	}
 	for _, l := range lines {
 		select {
 		case p.out <- l:
@@ -374,6 +380,9 @@ func (p *fakeProcess) count() {
 				}
 				in = e.in
 			})
+			if p.taciturn.Load() {
+				continue
+			}
 			p.say(fmt.Sprintf(">BYTECOUNT:%d,1000", in))
 		case <-p.gone:
 			return

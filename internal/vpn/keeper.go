@@ -43,6 +43,8 @@ type keeper struct {
 	ordered bool
 	// killed by the agent, as it did not end otherwise.
 	killed bool
+	// questioned: it said nothing, and was asked whether it lives.
+	questioned bool
 	// verdict is why a process is ended that shall not come back at once.
 	verdict *cause
 
@@ -245,6 +247,7 @@ func (k *keeper) step(now time.Time) {
 		{inspectTimer, k.inspect},
 		{deviceTimer, k.replaceDeviceless},
 		{silenceTimer, k.health.noticeSilence},
+		{speechTimer, k.doubt},
 		{probeTimer, k.startProbe},
 		{ladderTimer, k.climb},
 		{softTimer, k.climbSoft},

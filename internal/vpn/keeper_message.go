@@ -18,6 +18,7 @@ func (k *keeper) message(now time.Time, m message, ok bool) {
 		k.expectEnd(now)
 		return
 	}
+	k.spoke(now)
 	switch m.kind {
 	case hold:
 		k.hold(now)
@@ -136,6 +137,7 @@ func (k *keeper) release(now time.Time) {
 	}
 	k.phase, k.attempt = connecting, attempt{}
 	k.command("hold release")
+	k.spoke(now) // it is its turn now
 }
 
 // query answers OpenVPN's question where to connect to. It waits for the

@@ -123,6 +123,7 @@ func (k *keeper) reached(d dialed) {
 // a hold if it has just been started.
 func (k *keeper) manage(conn net.Conn, before []byte) {
 	k.mgmt = newManagement(conn, before)
+	k.spoke(time.Now())
 	k.command("state on")
 	k.command("log on")
 	k.command(fmt.Sprintf("bytecount %d", bytecountEvery/time.Second))
@@ -171,7 +172,7 @@ func (k *keeper) expectEnd(now time.Time) {
 		k.blame(now, k.endCause())
 	}
 	k.leave(now)
-	k.timers.stop(dialTimer, releaseTimer, lookupTimer, deviceTimer)
+	k.timers.stop(dialTimer, releaseTimer, lookupTimer, deviceTimer, speechTimer)
 	if k.phase != ending {
 		k.phase = ending
 		k.timers.set(endTimer, now.Add(endLimit))

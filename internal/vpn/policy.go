@@ -28,6 +28,12 @@ const (
 	// sign of a black hole, at one wake-up each time.
 	bytecountEvery = 5 * time.Second
 
+	// speechLimit is how long a process may say nothing while it connects or is
+	// connected; then it is asked, and has replyLimit to answer. Together they are
+	// longer than its longest wait for a proxy or a name, during which it is deaf.
+	speechLimit = 3 * bytecountEvery
+	replyLimit  = 5 * time.Second
+
 	// silentPings server pings may stay out before a probe looks for the reason.
 	silentPings = 2
 	// idleSilence stands for them when the server pushes no ping.

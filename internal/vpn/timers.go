@@ -13,6 +13,7 @@ const (
 	lookupTimer               // look the server's name up again
 	probeTimer                // probe the path
 	silenceTimer              // the server has been silent for too long
+	speechTimer               // OpenVPN itself has been
 	ladderTimer               // take the next rung
 	softTimer                 // reconnect once, for a silent resolver
 	inspectTimer              // look at the network
