@@ -44,7 +44,7 @@ func (s *Session) dialAny(ctx context.Context) (net.Conn, *fault) {
 		if err == nil {
 			return conn, nil
 		}
-		tried = append(tried, s.address.String()+": "+plain(err, dialTimeout))
+		tried = append(tried, s.address.String()+": "+plain(err, DialTimeout))
 		if ctx.Err() != nil {
 			break
 		}
@@ -55,7 +55,7 @@ func (s *Session) dialAny(ctx context.Context) (net.Conn, *fault) {
 }
 
 func (s *Session) dialOne(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
 	defer cancel()
 	conn, err := s.o.Path.Dial(ctx, addr)
 	if tcp, ok := conn.(interface{ SetKeepAlive(bool) error }); ok && err == nil {

@@ -92,6 +92,27 @@ func TestKeepFindsOutWhatThePolicyForbids(t *testing.T) {
 	}
 }
 
+// TestKeepDoesNotGiveUpAKeptSession: a CONNECT without persistence costs the
+// messages that wait in it.
+func TestKeepDoesNotGiveUpAKeptSession(t *testing.T) {
+	var k keep
+	for range 2 { // it is remembered when it was something else, too
+		if !k.ask() || !k.accepted() {
+			t.Fatal("it does not ask for persistence, or does not stay")
+		}
+		for n := range cleanAfterKept {
+			if !k.ask() {
+				t.Fatalf("given up after %d refusals", n)
+			}
+			k.refused()
+		}
+		if k.ask() {
+			t.Fatalf("not given up after %d refusals", cleanAfterKept)
+		}
+		k.refused()
+	}
+}
+
 func TestPlainErrors(t *testing.T) {
 	for _, c := range []struct {
 		err  error

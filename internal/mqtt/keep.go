@@ -4,9 +4,14 @@ package mqtt
 // Some IoT policies forbid one, and the refusal looks like any other. So after a
 // few refusals a CONNECT without one is tried; if that is accepted, one more
 // with it tells whether the policy forbids it or was corrected meanwhile.
+//
+// Once such a session was accepted, refusals mean something else for a while: an
+// endpoint that is overrun. A CONNECT without would end the session that AWS
+// keeps, with all that it holds.
 type keep struct {
 	step     keepStep
 	refusals int
+	kept     bool // one was accepted before
 }
 
 type keepStep byte
@@ -28,13 +33,17 @@ func (k *keep) forbidden() bool { return k.step == keepForbidden }
 func (k *keep) refused() {
 	switch k.step {
 	case keepAsked:
-		if k.refusals++; k.refusals >= cleanAfter {
+		patience := cleanAfter
+		if k.kept {
+			patience = cleanAfterKept
+		}
+		if k.refusals++; k.refusals >= patience {
 			k.step = keepTried
 		}
 	case keepConfirmed:
 		k.step = keepForbidden
 	case keepTried, keepForbidden:
-		*k = keep{} // it is not about persistence: begin again
+		*k = keep{kept: k.kept} // it is not about persistence: begin again
 	}
 }
 
@@ -46,7 +55,7 @@ func (k *keep) accepted() bool {
 		k.step = keepConfirmed
 		return false
 	case keepAsked, keepConfirmed:
-		*k = keep{}
+		*k = keep{kept: true}
 	}
 	return true
 }

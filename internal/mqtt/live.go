@@ -175,7 +175,7 @@ func (l *live) late() *fault {
 	case l.step == resting && l.unsubscribed != "":
 		l.begin() // a policy may have been corrected meanwhile
 	case l.step == resting:
-		l.ping(keepAliveTimeout)
+		l.ping(PingTimeout)
 	case l.conn.lastHeard().After(l.since):
 		l.enter(pinging, l.limit) // the answer is behind something large
 	default:

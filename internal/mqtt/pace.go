@@ -35,7 +35,7 @@ type Pace struct {
 	retry    Retry
 	pause    time.Duration // after last failure; zero: as soon as the gap allows
 	due      time.Time     // of the turn that the next attempt waits for; zero: none
-	inTurn   bool          // the last attempt waited for its turn
+	tries    int           // left since the last turn, before the next is waited for
 }
 
 // NewPace returns the Pace of a device that has not connected yet. fleet is how
@@ -57,7 +57,7 @@ func NewPace(clientID string, fleet int, jitter func(d time.Duration) time.Durat
 // device's own, then so has the fleet's: the next attempt waits for its turn.
 func (p *Pace) Resume(now time.Time, own bool) {
 	p.failures, p.rivals, p.pause = 0, 0, 0
-	p.due, p.inTurn = time.Time{}, false
+	p.due, p.tries = time.Time{}, 0
 	if !own && !p.last.IsZero() {
 		p.queue(now)
 	}
@@ -75,8 +75,9 @@ func (p *Pace) Began(at time.Time) {
 	if at.After(p.last) {
 		p.last = at
 	}
-	p.inTurn = p.inTurn || !p.due.IsZero()
-	p.due = time.Time{}
+	if !p.due.IsZero() {
+		p.due, p.tries = time.Time{}, turnTries
+	}
 }
 
 // Failed sets the pause after the end of a session that had carried the path
@@ -104,19 +105,20 @@ func (p *Pace) Failed(now time.Time, why Retry, lived time.Duration) {
 		p.pause = p.jitter(min(backoffMin<<p.failures, backoffMax))
 	}
 	p.failures = min(p.failures+1, 16) // 2 s << 16 is far past the cap and far from overflow
-	p.inTurn = false
 }
 
-// crowded answers a refusal. Out of turn, the device waits for its turn. In
-// turn, somebody else was at its place, which need not cost another window:
-// there is room soon.
+// crowded answers a refusal. Out of turn, the device waits for its turn, but no
+// less than it would alone: it may be its policy, and in a small fleet its turn comes
+// every few seconds. In turn, chance has put too many in its place, which need not
+// cost another window: there is room soon.
 func (p *Pace) crowded(now time.Time) {
 	p.pause = 0
-	if p.inTurn {
+	if p.tries > 0 {
+		p.tries--
 		p.pause = p.jitter(p.turn.window / turnAgain)
 		return
 	}
-	p.queue(now)
+	p.queue(now.Add(p.jitter(min(backoffMin<<p.failures, backoffMax))))
 }
 
 // Next is when the next attempt may start, at the earliest: in its turn or after

@@ -253,7 +253,7 @@ func TestEveryAddressIsNamedWhenNoneAnswers(t *testing.T) {
 		start := time.Now()
 		stop := r.run()
 		u := r.down(status.ReasonUnreachable, "10.0.6.105:8883: no answer within 5s; 10.0.20.107:8883: no answer within 5s")
-		if u.Facts["connects"] != 0 || time.Since(start) != 2*dialTimeout {
+		if u.Facts["connects"] != 0 || time.Since(start) != 2*DialTimeout {
 			t.Errorf("facts %v after %v", u.Facts, time.Since(start))
 		}
 		stop()

@@ -4,7 +4,7 @@ import "time"
 
 // How long each step of a connection may take.
 const (
-	dialTimeout      = 5 * time.Second  // one address; then the next is tried
+	DialTimeout      = 5 * time.Second  // one address; then the next is tried
 	handshakeTimeout = 10 * time.Second // TLS: a few round trips of a slow cellular link
 	connackTimeout   = 10 * time.Second
 	subackTimeout    = 5 * time.Second
@@ -15,11 +15,11 @@ const (
 
 // How a live session is watched and left.
 const (
-	proofTimeout     = 5 * time.Second  // a PINGREQ sent because the path is in doubt
-	keepAliveTimeout = 10 * time.Second // a PINGREQ in good times: two lost segments are no reason to reconnect
-	offlineTimeout   = 300 * time.Millisecond
-	collectTimeout   = 200 * time.Millisecond // for paho's goroutines, after the connection is closed
-	leaveTimeout     = 500 * time.Millisecond // all of an orderly end, offline message and DISCONNECT included
+	proofTimeout   = 5 * time.Second  // a PINGREQ sent because the path is in doubt
+	PingTimeout    = 10 * time.Second // a PINGREQ in good times: two lost segments are no reason to reconnect
+	offlineTimeout = 300 * time.Millisecond
+	collectTimeout = 200 * time.Millisecond // for paho's goroutines, after the connection is closed
+	leaveTimeout   = 500 * time.Millisecond // all of an orderly end, offline message and DISCONNECT included
 )
 
 // How connection attempts are paced.
@@ -44,10 +44,10 @@ const (
 	// 500 CONNECTs a second for an account by default and refuses the rest
 	// (https://docs.aws.amazon.com/general/latest/gr/iot-core.html). The others are
 	// for what reconnects anyway, and for the unevenness of chance.
-	turnRate = 475.0
-	// turnAgain is the part of the window within which a device tries again that
-	// was refused in its turn.
-	turnAgain = 16
+	turnRate = 450.0
+	// turnTries times a device that was refused in its turn tries again within
+	// this part of the window.
+	turnTries, turnAgain = 3, 16
 )
 
 // How a second device with our client id is recognised: the broker closes one
@@ -66,6 +66,10 @@ const (
 	// cleanAfter is how many refused CONNECTs in a row with a persistent session
 	// lead to one without: the policy may forbid just that.
 	cleanAfter = 2
+	// cleanAfterKept is the same where a persistent session was accepted before:
+	// half an hour of back-off. An endpoint that is overrun by a whole fleet may
+	// refuse a device ten times, and none of them must cost the messages kept for it.
+	cleanAfterKept = 16
 	// mutedAfter is how many sessions in a row must end on a status message for
 	// the topic to be left alone for mutedFor.
 	mutedAfter = 2

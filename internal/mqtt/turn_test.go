@@ -3,7 +3,6 @@ package mqtt
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,11 +44,11 @@ func TestTurnsAreEven(t *testing.T) {
 		ids  []string
 		most int
 	}{
-		{"numbered", named("gw-%d", fleet, func(i int) uint64 { return uint64(i) }), 480},
-		{"numbered, from anywhere, padded", named("gw-%08d", fleet, func(i int) uint64 { return uint64(i + 31_415_926) }), 480},
-		{"numbered by site", named("site-%d", fleet, func(i int) uint64 { return uint64(i/10*100 + i%10) }), 500},
-		{"MAC addresses", named("gw-b827eb%06x", fleet, func(int) uint64 { return uint64(source.Uint32N(1 << 24)) }), 550},
-		{"long serials", named("SN%015d", fleet, func(int) uint64 { return source.Uint64N(1e15) }), 550},
+		{"numbered", named("gw-%d", fleet, func(i int) uint64 { return uint64(i) }), 455},
+		{"numbered, from anywhere, padded", named("gw-%08d", fleet, func(i int) uint64 { return uint64(i + 31_415_926) }), 455},
+		{"numbered by site", named("site-%d", fleet, func(i int) uint64 { return uint64(i/10*100 + i%10) }), 470},
+		{"MAC addresses", named("gw-b827eb%06x", fleet, func(int) uint64 { return uint64(source.Uint32N(1 << 24)) }), 535},
+		{"long serials", named("SN%015d", fleet, func(int) uint64 { return source.Uint64N(1e15) }), 535},
 	}
 	for _, tt := range tests {
 		if most := perSecond(tt.ids); most > tt.most || most < turnRate {
@@ -59,7 +58,7 @@ func TestTurnsAreEven(t *testing.T) {
 }
 
 func TestTurnComesOnceAWindowAndIsTheDevicesOwn(t *testing.T) {
-	a := newTurn("gw-042", 95_000) // a window of 200 s
+	a := newTurn("gw-042", 90_000) // a window of 200 s
 	if a.window != 200*time.Second {
 		t.Fatalf("window %v", a.window)
 	}
@@ -74,13 +73,13 @@ func TestTurnComesOnceAWindowAndIsTheDevicesOwn(t *testing.T) {
 	if after := a.next(first.Add(1)); after.Sub(first) != a.window {
 		t.Errorf("the turn after %v is at %v", first, after)
 	}
-	if b := newTurn("gw-043", 95_000); b.next(now).Equal(first) {
+	if b := newTurn("gw-043", 90_000); b.next(now).Equal(first) {
 		t.Errorf("two devices have the same turn, %v", first)
 	}
 }
 
 // fleetOf is a device of a fleet with a window of 200 s.
-func fleetOf(o *Options) { o.MQTT.Fleet = 95_000 }
+func fleetOf(o *Options) { o.MQTT.Fleet = 90_000 }
 
 func TestFirstConnectOfAFleetsDeviceIsImmediate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -111,7 +110,7 @@ func TestDeviceTakesItsTurnAfterThePathWasGone(t *testing.T) {
 			synctest.Wait()
 			all, _ = r.reports.list()
 		}
-		want := "to iot.example.com, in turn with a fleet of 95000 (mqtt.fleet): at " + turn.Format(time.TimeOnly)
+		want := "to iot.example.com, in turn with a fleet of 90000 (mqtt.fleet): at " + turn.Format(time.TimeOnly)
 		if u := all[len(all)-1]; u.Detail != want {
 			t.Errorf("detail %q, want %q", u.Detail, want)
 		}
@@ -156,28 +155,41 @@ func TestOneLostSessionWaitsForNobody(t *testing.T) {
 	})
 }
 
-// Refused out of turn: in turn. Refused in turn: soon again, then in turn.
+// Refused out of turn: in turn. Refused in turn: soon again, a few times, then
+// in turn, but no sooner than the back-off says.
 func TestRefusedDeviceTakesItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, s := scripted(t, closing[*packets.ConnectPacket], fleetOf)
 		turn := r.session.pace.turn
 		stop := r.run()
-		time.Sleep(time.Hour)
+		time.Sleep(2 * time.Hour)
 		stop()
 		got := s.connectTimes()
-		if len(got) < 18 || len(got) > 38 {
-			t.Fatalf("%d CONNECTs in an hour with 18 turns: %v", len(got), got)
+		if least, most := 1+18*(1+turnTries), 1+36*(1+turnTries); len(got) < least || len(got) > most {
+			t.Fatalf("%d CONNECTs in two hours with 36 turns, want %d to %d", len(got), least, most)
 		}
 		for i, at := range got[1:] {
-			if i%2 == 0 && !at.Equal(turn.next(at)) {
+			gap := at.Sub(got[i])
+			switch again := i % (1 + turnTries); {
+			case again == 0 && !at.Equal(turn.next(at)):
 				t.Errorf("CONNECT %d at %v is not in turn", i+1, at)
-			}
-			if gap := at.Sub(got[i]); i%2 == 1 && gap > turn.window/turnAgain {
-				t.Errorf("CONNECT %d comes %v after the one in turn", i+1, gap)
+			case again > 0 && (gap < connectGap || gap > turn.window/turnAgain):
+				t.Errorf("CONNECT %d comes %v after the one before", i+1, gap)
 			}
 		}
-		if least := slices.Min(gaps(got)); least < connectGap {
-			t.Errorf("CONNECTs %v apart", least)
+	})
+}
+
+// In a small fleet the turn comes every few seconds: who is refused for good must
+// not come each time.
+func TestRefusalsInASmallFleetBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s := scripted(t, closing[*packets.ConnectPacket], func(o *Options) { o.MQTT.Fleet = 900 })
+		stop := r.run()
+		time.Sleep(10 * time.Hour)
+		stop()
+		if n := len(s.connectTimes()); n > 1200 { // four each 2.5 min
+			t.Errorf("%d CONNECTs in 10 h", n)
 		}
 	})
 }
