@@ -54,6 +54,9 @@ type Row struct {
 	// Soak means that the fault may be injected into a running lab again and
 	// again: it needs no Options and no Before.
 	Soak bool
+	// Stays is part of what may be left over, as it is how the world is after the
+	// row; "" if nothing may.
+	Stays string
 	// LeftOut says why the row cannot be played in the lab, and what proves it
 	// instead; "" if it is played.
 	LeftOut string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -267,7 +268,7 @@ func (p *play) finish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if p.res.Leaks = p.before.Diff(after); len(p.res.Leaks) > 0 {
+		if p.res.Leaks = p.res.leaks(p.before.Diff(after)); len(p.res.Leaks) > 0 {
 			return errors.New(strings.Join(p.res.Leaks, "; "))
 		}
 		return nil
@@ -276,6 +277,11 @@ func (p *play) finish(ctx context.Context) error {
 		return nil // it is what the row shows
 	}
 	return err
+}
+
+// leaks is what is left over of it and should not be.
+func (r *Result) leaks(left []string) []string {
+	return slices.DeleteFunc(left, func(line string) bool { return r.Stays != "" && strings.Contains(line, r.Stays) })
 }
 
 // count asks the capture, however the row went.
