@@ -100,9 +100,6 @@ func (a *agent) noticed(since time.Time) (entry, bool) {
 	return a.firstNot(since, "status: "+string(status.OK))
 }
 
-// ok tells whether the last status was ok.
-func (a *agent) ok() bool { return a.last() == "status: "+string(status.OK) }
-
 func (a *agent) killMQTT() { a.daemon.signal(syscall.SIGKILL) }
 
 // stop ends the daemon; what it leaves ends with the lab.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,9 +49,16 @@ func TestTheArticlesStackWorks(t *testing.T) {
 	defer cancel()
 	var s Sample
 	err := inWorld(ctx, bin, startRival, &s, func(ctx context.Context, w world, o *office) error {
-		text, err := w.Device.ReadFile("/etc/resolv.conf")
-		if want := fmt.Sprintf("nameserver %s\n%s", lab.ResolverAddr, w.ResolvConf()); err != nil || text != want {
-			t.Errorf("resolv.conf is %q, %v, want the VPC's server before the site's: %q", text, err, want)
+		ours := fmt.Sprintf("nameserver %s\n%s", lab.ResolverAddr, w.ResolvConf())
+		resolvConf(t, w, "after the start", ours)
+		hook(t, w, "down")
+		resolvConf(t, w, "after down", w.ResolvConf())
+		hook(t, w, "up", "foreign_option_1=dhcp-option DNS "+lab.ResolverAddr.String(), "foreign_option_2=block-outside-dns")
+		hook(t, w, "up", "foreign_option_1=dhcp-option DNS "+lab.ResolverAddr.String())
+		resolvConf(t, w, "after up without a down before it, as when OpenVPN was killed", ours)
+		if conn, err := w.Uplink.Dial(ctx, "tcp", netip.AddrPortFrom(lab.TrapAddrs[0], lab.BrokerPort).String()); err == nil {
+			conn.Close()
+			t.Error("the public endpoint lets anybody in")
 		}
 		if _, err := w.tunnel(ctx); err != nil {
 			return err
@@ -70,6 +78,23 @@ func TestTheArticlesStackWorks(t *testing.T) {
 	}
 	if want := "gateway: Main process exited: signal: killed"; s.Said != want {
 		t.Errorf("the supervisor said %q, want %q", s.Said, want)
+	}
+}
+
+// hook runs the up and down script as OpenVPN does.
+func hook(t *testing.T, w world, kind string, env ...string) {
+	t.Helper()
+	args := append([]string{"script_type=" + kind, "dev=tun0"}, env...)
+	if _, err := w.Device.Run(t.Context(), "env", append(args, openvpnScript, "tun0", "1500", "0")...); err != nil {
+		t.Error(err)
+	}
+}
+
+// resolvConf holds the device's file against what it should be.
+func resolvConf(t *testing.T, w world, when, want string) {
+	t.Helper()
+	if text, err := w.Device.ReadFile("/etc/resolv.conf"); err != nil || text != want {
+		t.Errorf("resolv.conf %s is %q, %v, want %q", when, text, err, want)
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *supervisor) run(p process) {
 			return
 		}
 		select {
-		case <-time.After(s.unit.RestartSec):
+		case <-time.After(s.unit.RestartPause):
 		case <-s.quit:
 			return
 		}

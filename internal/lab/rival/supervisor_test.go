@@ -27,20 +27,35 @@ func (p *fakeProcess) Done() <-chan struct{} { return p.done }
 func (p *fakeProcess) Err() error            { <-p.done; return p.err }
 func (p *fakeProcess) Signal(os.Signal)      { p.end(errors.New("signal: killed")) }
 
-// nursery starts fake processes and keeps when.
+// nursery starts fake processes.
 type nursery struct {
-	starts []time.Time
-	last   *fakeProcess
-	fail   error
+	mu      sync.Mutex
+	count   int
+	current *fakeProcess
+	fail    error
 }
 
 func (n *nursery) start() (process, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.fail != nil {
 		return nil, n.fail
 	}
-	n.starts = append(n.starts, time.Now())
-	n.last = newFake()
-	return n.last, nil
+	n.count++
+	n.current = newFake()
+	return n.current, nil
+}
+
+func (n *nursery) starts() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.count
+}
+
+func (n *nursery) last() *fakeProcess {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.current
 }
 
 // supervised runs fn in a bubble with a supervised unit.
@@ -58,17 +73,17 @@ func supervised(t *testing.T, u Unit, fn func(n *nursery, s *supervisor)) {
 }
 
 func TestSupervisorRestartsAfterRestartSec(t *testing.T) {
-	supervised(t, Unit{Restart: restartAlways, RestartSec: 5 * time.Second}, func(n *nursery, s *supervisor) {
-		n.last.end(nil) // always means after a clean end as well
+	supervised(t, Unit{Restart: restartAlways, RestartPause: 5 * time.Second}, func(n *nursery, s *supervisor) {
+		n.last().end(nil) // always means after a clean end as well
 		time.Sleep(4999 * time.Millisecond)
 		synctest.Wait()
-		if len(n.starts) != 1 {
-			t.Fatalf("%d starts before RestartSec= is over", len(n.starts))
+		if n.starts() != 1 {
+			t.Fatalf("%d starts before RestartSec= is over", n.starts())
 		}
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
-		if len(n.starts) != 2 {
-			t.Fatalf("%d starts after RestartSec=", len(n.starts))
+		if n.starts() != 2 {
+			t.Fatalf("%d starts after RestartSec=", n.starts())
 		}
 		if _, ok := s.log.first(time.Time{}, regexp.MustCompile("Main process exited")); !ok {
 			t.Error("the journal does not tell of the end")
@@ -86,11 +101,11 @@ func TestSupervisorLeavesItDead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			supervised(t, Unit{Restart: tt.restart}, func(n *nursery, _ *supervisor) {
-				n.last.end(tt.err)
+				n.last().end(tt.err)
 				time.Sleep(time.Hour)
 				synctest.Wait()
-				if len(n.starts) != 1 {
-					t.Errorf("%d starts", len(n.starts))
+				if n.starts() != 1 {
+					t.Errorf("%d starts", n.starts())
 				}
 			})
 		})
@@ -98,15 +113,15 @@ func TestSupervisorLeavesItDead(t *testing.T) {
 }
 
 func TestSupervisorGivesUpAtTheStartLimit(t *testing.T) {
-	u := Unit{Restart: restartAlways, RestartSec: time.Second, StartLimitInterval: 10 * time.Second, StartLimitBurst: 3}
+	u := Unit{Restart: restartAlways, RestartPause: time.Second, StartLimitInterval: 10 * time.Second, StartLimitBurst: 3}
 	supervised(t, u, func(n *nursery, s *supervisor) {
 		for range 10 {
-			n.last.end(errors.New("exit status 1"))
+			n.last().end(errors.New("exit status 1"))
 			time.Sleep(time.Second)
 			synctest.Wait()
 		}
-		if len(n.starts) != 3 {
-			t.Errorf("%d starts, want the burst of 3", len(n.starts))
+		if n.starts() != 3 {
+			t.Errorf("%d starts, want the burst of 3", n.starts())
 		}
 		if got, want := s.log.last(), "unit: Start request repeated too quickly"; got != want {
 			t.Errorf("the journal ends with %q, want %q", got, want)
@@ -115,23 +130,25 @@ func TestSupervisorGivesUpAtTheStartLimit(t *testing.T) {
 }
 
 func TestSupervisorStaysBelowTheStartLimit(t *testing.T) {
-	u := Unit{Restart: restartAlways, RestartSec: 4 * time.Second, StartLimitInterval: 10 * time.Second, StartLimitBurst: 3}
+	u := Unit{Restart: restartAlways, RestartPause: 4 * time.Second, StartLimitInterval: 10 * time.Second, StartLimitBurst: 3}
 	supervised(t, u, func(n *nursery, _ *supervisor) {
 		for range 10 {
-			n.last.end(errors.New("exit status 1"))
+			n.last().end(errors.New("exit status 1"))
 			time.Sleep(4 * time.Second)
 			synctest.Wait()
 		}
-		if len(n.starts) != 11 {
-			t.Errorf("%d starts, want all 11: three never fall into 10 s", len(n.starts))
+		if n.starts() != 11 {
+			t.Errorf("%d starts, want all 11: three never fall into 10 s", n.starts())
 		}
 	})
 }
 
 func TestSupervisorSaysThatItCannotStart(t *testing.T) {
 	supervised(t, Unit{Restart: restartAlways}, func(n *nursery, s *supervisor) {
+		n.mu.Lock()
 		n.fail = errors.New("no such program")
-		n.last.end(nil)
+		n.mu.Unlock()
+		n.last().end(nil)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if got, want := s.log.last(), "unit: no such program"; got != want {
@@ -153,11 +170,11 @@ func TestCleanExit(t *testing.T) {
 }
 
 func TestSupervisorSignalsTheLatest(t *testing.T) {
-	supervised(t, Unit{Restart: restartAlways, RestartSec: time.Second}, func(n *nursery, s *supervisor) {
-		n.last.end(nil)
+	supervised(t, Unit{Restart: restartAlways, RestartPause: time.Second}, func(n *nursery, s *supervisor) {
+		n.last().end(nil)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		second := n.last
+		second := n.last()
 		s.signal(syscall.SIGKILL)
 		<-second.Done() // hangs if the first was signalled
 	})

@@ -9,7 +9,7 @@ import (
 
 // Defaults of systemd, from systemd-system.conf(5).
 const (
-	defaultRestartSec    = 100 * time.Millisecond
+	defaultRestartPause  = 100 * time.Millisecond
 	defaultStartInterval = 10 * time.Second
 	defaultStartBurst    = 5
 )
@@ -27,7 +27,7 @@ type Unit struct {
 	ExecStart        []string
 	WorkingDirectory string
 	Restart          string
-	RestartSec       time.Duration
+	RestartPause     time.Duration // RestartSec=
 	// More than StartLimitBurst starts within StartLimitInterval leave the unit
 	// failed for ever; an interval of 0 sets no limit.
 	StartLimitInterval time.Duration
@@ -39,7 +39,7 @@ type Unit struct {
 // cannot understand is an error.
 func ParseUnit(instance string, files ...string) (Unit, error) {
 	u := Unit{
-		Restart: restartNo, RestartSec: defaultRestartSec,
+		Restart: restartNo, RestartPause: defaultRestartPause,
 		StartLimitInterval: defaultStartInterval, StartLimitBurst: defaultStartBurst,
 	}
 	specifiers := strings.NewReplacer("%i", instance, "%I", instance)
@@ -73,7 +73,7 @@ func (u *Unit) set(key, value string) (err error) {
 		}
 		u.Restart = value
 	case "RestartSec":
-		u.RestartSec, err = parseSpan(value)
+		u.RestartPause, err = parseSpan(value)
 	case "StartLimitIntervalSec", "StartLimitInterval":
 		u.StartLimitInterval, err = parseSpan(value)
 	case "StartLimitBurst":

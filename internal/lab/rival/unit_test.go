@@ -16,20 +16,20 @@ func TestParseUnit(t *testing.T) {
 	}{
 		"systemd's defaults": {
 			[]string{base},
-			Unit{Restart: "no", RestartSec: 100 * time.Millisecond, StartLimitInterval: 10 * time.Second, StartLimitBurst: 5},
+			Unit{Restart: "no", RestartPause: 100 * time.Millisecond, StartLimitInterval: 10 * time.Second, StartLimitBurst: 5},
 		},
 		"a drop-in wins": {
 			[]string{base + "Restart=on-failure\nRestartSec=5s\n", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\n"},
-			Unit{Restart: "always", RestartSec: 5 * time.Second, StartLimitBurst: 5},
+			Unit{Restart: "always", RestartPause: 5 * time.Second, StartLimitBurst: 5},
 		},
 		"comments and unknown keys": {
 			[]string{base + "#Restart=always\n;RestartSec=9\nLimitNPROC=10\nDeviceAllow=/dev/null rw\n"},
-			Unit{Restart: "no", RestartSec: 100 * time.Millisecond, StartLimitInterval: 10 * time.Second, StartLimitBurst: 5},
+			Unit{Restart: "no", RestartPause: 100 * time.Millisecond, StartLimitInterval: 10 * time.Second, StartLimitBurst: 5},
 		},
 		"other ways to write it": {
 			[]string{base + "WorkingDirectory = /etc/openvpn\nRestartSec=1min 30sec\nStartLimitInterval=90\nStartLimitBurst=3\n"},
 			Unit{
-				WorkingDirectory: "/etc/openvpn", Restart: "no", RestartSec: 90 * time.Second,
+				WorkingDirectory: "/etc/openvpn", Restart: "no", RestartPause: 90 * time.Second,
 				StartLimitInterval: 90 * time.Second, StartLimitBurst: 3,
 			},
 		},
@@ -112,7 +112,7 @@ func FuzzParseUnit(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(u.ExecStart) == 0 || u.RestartSec < 0 || u.StartLimitInterval < 0 {
+		if len(u.ExecStart) == 0 || u.RestartPause < 0 || u.StartLimitInterval < 0 {
 			t.Errorf("%q is read as %+v", text, u)
 		}
 	})
