@@ -44,6 +44,8 @@ var mayImport = map[string][]string{
 	"scripts/testreport": {},
 	"internal/manual":    {},
 	"internal/plot":      {},
+	// A simulation with the daemon's own pacing.
+	"internal/fleet": {"internal/config", "internal/mqtt", "internal/plot", "internal/vpn"},
 	"packaging":          {},
 	// The daemon's commands, the root helpers (resolver, modem) and the built-in proxy.
 	"cmd/edgeagent": {
