@@ -56,7 +56,7 @@ func newRig(t *testing.T) *rig {
 				return nil, nil
 			}
 		},
-		arm: func(ctx context.Context) context.Context { return ctx },
+		arm: func(context.Context) {},
 	}
 	r.pki = t.TempDir()
 	if err := writeFiles(r.pki); err != nil {

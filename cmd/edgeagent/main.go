@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -41,9 +39,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 // execute runs root. The first SIGINT or SIGTERM asks the command to end, the
 // second one ends it.
 func execute(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop)
+	ctx, signals := takeInterrupts(context.Background())
+	defer signals.end()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

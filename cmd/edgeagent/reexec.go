@@ -94,7 +94,7 @@ func complaint(out []byte) string {
 
 // execute replaces this process's image, with everything in h kept. It returns
 // only if that failed; h then is as it was, but signals are disarmed.
-func (i image) execute(h *agent.Handover, stub *agent.StubSockets) error {
+func (i image) execute(ctx context.Context, h *agent.Handover, stub *agent.StubSockets) error {
 	h.Stub = stub.SocketFiles()
 	defer func() {
 		for _, s := range h.Stub {
@@ -107,7 +107,7 @@ func (i image) execute(h *agent.Handover, stub *agent.StubSockets) error {
 		return err
 	}
 	defer record.Close()
-	if err := disarmSignals(); err != nil {
+	if err := disarmSignals(ctx); err != nil {
 		return err
 	}
 	return handover.Exec(i.path, os.Args, os.Environ(), record, h.FDs())

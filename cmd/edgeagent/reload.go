@@ -106,7 +106,7 @@ func (d *daemon) replace(ctx context.Context, o agent.Options, c config.Config, 
 		return &c, nil
 	}
 	o.Log.Info("executing the new program", "file", d.image.path)
-	err := d.execute(e.left)
+	err := d.execute(ctx, e.left)
 	d.disarmed = true
 	if !errors.Is(err, errStopping) {
 		d.refuse(o.Log, &refusedProgram{err})

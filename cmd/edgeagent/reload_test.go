@@ -107,7 +107,7 @@ func newUpgradeRig(t *testing.T) (r *rig, executed chan *agent.Handover) {
 	executed = make(chan *agent.Handover, 1)
 	r.daemon.image = programImage(t)
 	r.daemon.warnings = make(chan string, 1)
-	r.daemon.execute = func(h *agent.Handover) error {
+	r.daemon.execute = func(_ context.Context, h *agent.Handover) error {
 		executed <- h
 		return errors.New("no such luck")
 	}

@@ -28,7 +28,9 @@ type agentFunc func(ctx context.Context, o agent.Options) (*agent.Handover, erro
 func newRunCommand(run agentFunc) *cobra.Command {
 	d := daemon{run: run, standBy: startStandby, image: findImage(), warnings: make(chan string, 1)}
 	d.options.Warnings = d.warnings
-	d.execute = func(h *agent.Handover) error { return d.image.execute(h, d.options.StubSockets) }
+	d.execute = func(ctx context.Context, h *agent.Handover) error {
+		return d.image.execute(ctx, h, d.options.StubSockets)
+	}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon in the foreground",
@@ -45,7 +47,7 @@ func newRunCommand(run agentFunc) *cobra.Command {
 			d.options.StubSockets = agent.NewStubSockets(d.takeOver(activation.Files(true)))
 			d.newLog = func(c config.Log) *slog.Logger { return slog.New(newLogHandler(cmd.ErrOrStderr(), c)) }
 			reload := make(chan os.Signal, 1)
-			d.arm = func(ctx context.Context) context.Context { return armSignals(ctx, reload) }
+			d.arm = func(ctx context.Context) { armSignals(ctx, reload) }
 			defer signal.Stop(reload)
 			if again, _ := d.image.replaced(); again {
 				reload <- syscall.SIGHUP // one that came while this image was being started
@@ -69,13 +71,13 @@ type daemon struct {
 	standBy standbyFunc
 	newLog  func(config.Log) *slog.Logger
 
-	image    image                                     // of this process
-	execute  func(*agent.Handover) error               // the program's file that is there now
-	arm      func(ctx context.Context) context.Context // signals
-	disarmed bool                                      // for an execve that failed
-	before   *config.Config                            // the last one that an agent ran with
-	warnings chan string                               // for status
-	note     string                                    // on what the image before left, for the log
+	image    image                                        // of this process
+	execute  func(context.Context, *agent.Handover) error // the program's file that is there now
+	arm      func(context.Context)                        // signals
+	disarmed bool                                         // for an execve that failed
+	before   *config.Config                               // the last one that an agent ran with
+	warnings chan string                                  // for status
+	note     string                                       // on what the image before left, for the log
 }
 
 // findDirs replaces the directories given by the ones to use.
@@ -90,12 +92,13 @@ func (d *daemon) findDirs() (err error) {
 // serve runs the agent until ctx ends or it fails. A value on reload has the
 // configuration re-read. Nothing is started with a configuration that has faults.
 func (d *daemon) serve(ctx context.Context, reload <-chan os.Signal) error {
-	ctx = d.arm(ctx)
+	d.arm(ctx)
 	d.settleStart()
 	c, err := d.firstConfig(ctx, reload)
 	for err == nil && c != nil {
 		if d.disarmed {
-			ctx, d.disarmed = d.arm(ctx), false
+			d.arm(ctx)
+			d.disarmed = false
 		}
 		c, err = d.serveOne(ctx, *c, reload)
 	}

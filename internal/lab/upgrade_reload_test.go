@@ -160,6 +160,11 @@ func TestStopWhileUpgrading(t *testing.T) {
 		return errors.New("it has not begun")
 	}))
 	u.Signal(syscall.SIGTERM)
+	select {
+	case <-u.Done():
+	case <-within(t, testTimeout).Done():
+		t.Fatalf("SIGTERM was lost\n%s", u.logText(t))
+	}
 	err := u.Err()
 	waitNoProcess(t, proxy)
 	if err != nil {
