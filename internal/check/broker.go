@@ -58,8 +58,12 @@ func secured(where, host string, s tls.ConnectionState) words {
 // checkConnect sends CONNECT with a client id of its own, which a policy may
 // well refuse although the daemon's is fine.
 func checkConnect(ctx context.Context, x *examination) outcome {
+	return judgeConnect(x, x.trial.Connect(ctx))
+}
+
+// judgeConnect says what it means that the broker has refused, if it has.
+func judgeConnect(x *examination, f *status.Finding) outcome {
 	id := x.config.MQTT.ClientID + trialSuffix
-	f := x.trial.Connect(ctx)
 	if f == nil {
 		return ok(say("connect.ok", id)).learning(func(x *examination) { x.connected = true })
 	}
@@ -79,7 +83,11 @@ func checkSubscribe(ctx context.Context, x *examination) outcome {
 	case !x.connected:
 		return skipped(say("run.waits", "broker.connect"))
 	}
-	f := x.trial.Subscribe(ctx)
+	return judgeSubscribe(x, x.trial.Subscribe(ctx))
+}
+
+// judgeSubscribe says what it means that the broker has refused, if it has.
+func judgeSubscribe(x *examination, f *status.Finding) outcome {
 	if f == nil {
 		return ok(plain("$aws/things/" + x.config.Device.Thing + "/tunnels/notify"))
 	}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,4 +48,42 @@ func TestDates(t *testing.T) {
 	x := device(t, nil)
 	x.config.MQTT.Cert = filepath.Join(t.TempDir(), "none.pem")
 	want(t, "no file", checkDates(t.Context(), x), Skipped, "no certificate")
+}
+
+// TestCertificatesUse: what a certificate is for, and what stands behind it in
+// its file.
+func TestCertificatesUse(t *testing.T) {
+	ca, other := newCA(t, "Amazon Root CA 1"), newCA(t, "My CA")
+	client, err := ca.Client("gw-042")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := ca.Server("vpn.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		file  []byte
+		state State
+		words string
+	}{
+		"alone":                   {client.CertPEM, OK, "IoT certificate until"},
+		"with its CA":             {slices.Concat(client.CertPEM, ca.CertPEM()), OK, "IoT certificate until"},
+		"with another CA":         {slices.Concat(client.CertPEM, other.CertPEM()), Warning, "certificate 1 is not signed by certificate 2"},
+		"with two, one of others": {slices.Concat(client.CertPEM, ca.CertPEM(), other.CertPEM()), Warning, "certificate 2 is not signed by certificate 3"},
+		"a server's":              {server.CertPEM, Warning, "is for servers only"},
+	} {
+		x := device(t, map[string]string{"cert.pem": string(tc.file), "ca.pem": string(ca.CertPEM())})
+		x.config.MQTT = config.MQTT{CA: x.file("/ca.pem"), Cert: x.file("/cert.pem")}
+		want(t, name, checkDates(t.Context(), x), tc.state, tc.words)
+	}
+}
+
+func newCA(t *testing.T, name string) *pki.CA {
+	t.Helper()
+	ca, err := pki.NewCA(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca
 }

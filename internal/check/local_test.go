@@ -79,6 +79,44 @@ func TestDiskErrors(t *testing.T) {
 	want(t, "a good one", checkDisk(t.Context(), device(t, nil)), OK, "MB free")
 }
 
+func TestReadOnlyRoot(t *testing.T) {
+	const writable = "/dev/mmcblk0p2 / ext4 rw,noatime 0 0\n"
+	const turned = "/dev/mmcblk0p2 / ext4 ro,noatime 0 0\n"
+	const fstab = "# the card\nPARTUUID=1 /boot vfat ro 0 2\nPARTUUID=2 / ext4 defaults,noatime 0 1\n"
+	for name, tc := range map[string]struct {
+		mounts, fstab string
+		state         State
+		words         string
+	}{
+		"writable":                {writable, fstab, OK, "MB free"},
+		"turned by the kernel":    {turned, fstab, Error, "has become read-only, although /etc/fstab mounts it writable"},
+		"read-only on purpose":    {turned, strings.Replace(fstab, "defaults", "ro", 1), OK, "/ is read-only on purpose"},
+		"not in fstab":            {turned, "", OK, "/ is read-only on purpose"},
+		"overlay (raspi-config)":  {turned + "overlayroot / overlay rw,lowerdir=/x 0 0\n", fstab, OK, "gone after a reboot"},
+		"an option with ro in it": {"/dev/sda1 / ext4 rw,errors=remount-ro 0 0\n", fstab, OK, "MB free"},
+		"damaged":                 {"/ /\n\n", fstab, OK, "MB free"},
+	} {
+		want(t, name, checkDisk(t.Context(), device(t, map[string]string{"proc/mounts": tc.mounts, "etc/fstab": tc.fstab})), tc.state, tc.words)
+	}
+}
+
+func TestSilencedRadio(t *testing.T) {
+	for name, tc := range map[string]struct {
+		files map[string]string
+		want  bool
+	}{
+		"none":         {nil, false},
+		"on":           {map[string]string{"r/rfkill0/type": "wlan\n", "r/rfkill0/soft": "0\n", "r/rfkill0/hard": "0\n"}, false},
+		"by software":  {map[string]string{"r/rfkill1/type": "wlan\n", "r/rfkill1/soft": "1\n", "r/rfkill1/hard": "0\n"}, true},
+		"by a switch":  {map[string]string{"r/rfkill1/type": "wlan\n", "r/rfkill1/soft": "0\n", "r/rfkill1/hard": "1\n"}, true},
+		"of bluetooth": {map[string]string{"r/rfkill0/type": "bluetooth\n", "r/rfkill0/soft": "1\n"}, false},
+	} {
+		if got := silenced(device(t, tc.files).file("/r")); got != tc.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 func TestAnnouncedPortal(t *testing.T) {
 	x := device(t, map[string]string{"run/systemd/netif/links/2": "ADMIN_STATE=configured\nCAPTIVE_PORTAL=https://portal.example/\n"})
 	want(t, "DHCP option 114", checkPortal(t.Context(), x), Warning, "https://portal.example/")
@@ -102,4 +140,23 @@ func TestConflicts(t *testing.T) {
 
 func TestSSM(t *testing.T) {
 	want(t, "not installed", checkSSM(t.Context(), device(t, nil)), Skipped, "not installed")
+	const entry = "Package: other\nVersion: 1\n\nPackage: amazon-ssm-agent\nStatus: install ok installed\nVersion: %\nDescription: x\n\nPackage: z\nVersion: 9\n"
+	with := func(version string) *examination {
+		return device(t, map[string]string{"usr/bin/amazon-ssm-agent": "", "var/lib/dpkg/status": strings.Replace(entry, "%", version, 1)})
+	}
+	want(t, "mended", checkSSM(t.Context(), with("3.3.3797.0-1")), OK, "version 3.3.3797.0-1 reports point-to-point")
+	if o := checkSSM(t.Context(), with("3.3.380.0")); strings.Contains(o.finding.in(english()), "version 3.3.380.0") {
+		t.Errorf("an old one is taken for a new one: %s", o.finding.in(english()))
+	}
+}
+
+func TestVersions(t *testing.T) {
+	for version, want := range map[string]bool{
+		"3.3.3797.0": false, "3.3.3797.0-1": false, "3.3.3798": false, "3.4": false, "4.0.0.0": false,
+		"3.3.3796.9": true, "3.2.9999.0": true, "2.3.1": true, "": true, "garbage": true,
+	} {
+		if got := before(version, ssmMended); got != want {
+			t.Errorf("%q is before: %t", version, got)
+		}
+	}
 }
