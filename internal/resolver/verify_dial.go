@@ -13,10 +13,11 @@ import (
 )
 
 // userTimeout is how long sent data may stay unacknowledged before the kernel
-// gives a connection up (TCP_USER_TIMEOUT, tcp(7)). Longer than the link needs
-// to be found dead, which says more; shorter than the MQTT keepalive, which
-// would otherwise be what finds it.
-const userTimeout = 60 * time.Second
+// gives a connection up (TCP_USER_TIMEOUT, tcp(7)). Longer than OpenVPN needs to
+// be found dead, 20 s on AWS, which says more; far shorter than the MQTT
+// keepalive, which would otherwise be what finds that one address of the
+// endpoint is dead.
+const userTimeout = 30 * time.Second
 
 // NotProvedError refuses a dial: the address is not proved private now.
 type NotProvedError struct {
