@@ -14,6 +14,7 @@ import (
 
 	"edgeagent/internal/agent"
 	"edgeagent/internal/config"
+	"edgeagent/internal/localproxy"
 )
 
 // stopLimit is how long the agent may take to stop. systemd would wait longer,
@@ -46,6 +47,7 @@ func newRunCommand(run agentFunc) *cobra.Command {
 			d.options.Version, d.options.Build = programVersion(), buildTime()
 			d.options.StubSockets = agent.NewStubSockets(d.takeOver(activation.Files(true)))
 			d.newLog = func(c config.Log) *slog.Logger { return slog.New(newLogHandler(cmd.ErrOrStderr(), c)) }
+			d.options.Quiet = localproxy.Trim
 			reload := make(chan os.Signal, 1)
 			d.arm = func(ctx context.Context) { armSignals(ctx, reload) }
 			defer signal.Stop(reload)

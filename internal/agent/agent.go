@@ -28,7 +28,10 @@ type Options struct {
 	Adopt *Handover
 	// Warnings are shown in status until the next; may be nil.
 	Warnings <-chan string
-	Log      *slog.Logger
+	// Quiet is called when nothing has changed for a while, to give back the
+	// memory that only the change took; may be nil.
+	Quiet func() error
+	Log   *slog.Logger
 }
 
 // SocketName is the control API's socket within the runtime directory.
@@ -88,6 +91,7 @@ func (p *parts) serve(ctx context.Context, o Options, listener *control.Listener
 		services.Go(func() { page.Run(serviceCtx) })
 	}
 	services.Go(func() { p.watchWarnings(serviceCtx, o.Warnings) })
+	services.Go(func() { whenQuiet(serviceCtx, p.board, o) })
 	services.Go(func() { watchSurroundings(serviceCtx, p.board, func() power.Reading { return power.Read("/") }) })
 	n := newNotifier(p.board, o.Log)
 	n.leaving = leaving

@@ -53,6 +53,7 @@ func StartStandby(o Options, device string, first status.Update) (*Standby, erro
 		}
 	})
 	s.ended.Go(func() { s.recorder.Run(ctx) })
+	s.ended.Go(func() { whenQuiet(ctx, board, o) })
 	n := newNotifier(s.board, o.Log)
 	n.send = goingOn(n.send)
 	s.ended.Go(func() { n.run(ctx) })
