@@ -18,7 +18,8 @@ A fault is put in while messages for the device are published at QoS 1, five a s
 the right cause; *back* how long from the end of the fault (of the repair, or of the fault itself if nothing is repaired) until all was well and stayed so for %s.
 Messages are counted by the broker's log and by the daemon's own count of what it has read: *lost* are those that the broker took and the device never
 acknowledged or never read. *Open* are packets of private names or addresses on the site's cable. *Left over* compares processes, file descriptors, goroutines,
-routes, rules and files with those before the fault. Bounds: named within %s, back within %s, nothing lost, nothing in the open, nothing left over.
+routes, rules and files with those before the fault. Bounds: named within %s; back within %s of the repair, or, where
+nobody repairs anything but the agent itself, within the sum of both; nothing lost, nothing in the open, nothing left over.
 
 `
 
@@ -42,8 +43,8 @@ func summary(b *strings.Builder, s Summary) {
 	fmt.Fprintf(b, "| | |\n|---|---|\n")
 	for _, line := range [][2]string{
 		{"rows", fmt.Sprintf("%d, red: %d, left out: %d", s.Rows, s.Red, s.LeftOut)},
-		{"named after", times(s.DetectedMedian, s.DetectedMax, s.DetectedBoundedMax)},
-		{"back after", times(s.RecoveredMedian, s.RecoveredMax, s.RecoveredBoundedMax)},
+		{"named after", times(s.DetectedMedian, s.DetectedMax, "where no timer of the world's rules", s.DetectedBoundedMax)},
+		{"back after", times(s.RecoveredMedian, s.RecoveredMax, "after a repair where no timer of the world's rules", s.RecoveredBoundedMax)},
 		{"messages", fmt.Sprintf("%d sent, %d lost, %d delivered twice", s.Sent, s.Lost, s.Duplicated)},
 		{"packets in the open", fmt.Sprint(s.Trap)},
 		{"rows that left something over", fmt.Sprint(s.Leaking)},
@@ -52,8 +53,8 @@ func summary(b *strings.Builder, s Summary) {
 	}
 }
 
-func times(median, largest, bounded time.Duration) string {
-	return fmt.Sprintf("median %s, longest %s; longest where no timer of the world's rules: %s", seconds(median), seconds(largest), seconds(bounded))
+func times(median, largest time.Duration, which string, bounded time.Duration) string {
+	return fmt.Sprintf("median %s, longest %s; longest %s: %s", seconds(median), seconds(largest), which, seconds(bounded))
 }
 
 func table(b *strings.Builder, results []Result) {

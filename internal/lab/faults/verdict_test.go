@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// lifted is r with a fault that is taken away.
+func lifted(r Result) Result {
+	r.Lift = typed("true")
+	return r
+}
+
 func TestRed(t *testing.T) {
 	late := Result{Detected: DetectBound + time.Second, Recovered: RecoverBound + time.Second}
 	ruled := late
@@ -16,7 +22,9 @@ func TestRed(t *testing.T) {
 		want string
 	}{
 		"good":       {Result{Detected: DetectBound, Recovered: RecoverBound, Sent: 9, Duplicated: 3}, ""},
-		"late":       {late, "named after 41.0 s, bound 40.0 s; back after 6.0 s, bound 5.0 s"},
+		"late":       {lifted(late), "named after 41.0 s, bound 40.0 s; back after 6.0 s, bound 5.0 s"},
+		"mended":     {Result{Recovered: DetectBound + RecoverBound}, ""},
+		"not mended": {Result{Recovered: DetectBound + RecoverBound + time.Second}, "back after 46.0 s, bound 45.0 s"},
 		"ruled":      {ruled, ""},
 		"lost":       {Result{Sent: 9, Lost: 1}, "1 of 9 messages lost"},
 		"open":       {Result{Trap: 2}, "2 packets left in the open"},
@@ -33,7 +41,7 @@ func TestSummarize(t *testing.T) {
 	wants := Row{Want: []Want{silent}}
 	ruled := Row{Want: []Want{silent}, World: "a timer of 60 s"}
 	s := Summarize([]Result{
-		{Row: wants, Detected: time.Second, Recovered: 2 * time.Second, Sent: 10, Duplicated: 1},
+		lifted(Result{Row: wants, Detected: time.Second, Recovered: 2 * time.Second, Sent: 10, Duplicated: 1}),
 		{Row: wants, Detected: 3 * time.Second, Recovered: 3 * time.Second, Sent: 10, Lost: 2},
 		{Row: ruled, Detected: 70 * time.Second, Recovered: time.Minute},
 		{Row: wants, Err: errors.New("not named"), Detected: time.Hour},
@@ -43,7 +51,7 @@ func TestSummarize(t *testing.T) {
 	want := Summary{
 		Rows: 5, Red: 3, LeftOut: 1, Sent: 20, Lost: 2, Duplicated: 1, Trap: 3, Leaking: 1,
 		DetectedMedian: 3 * time.Second, DetectedMax: 70 * time.Second, DetectedBoundedMax: 3 * time.Second,
-		RecoveredMedian: 3 * time.Second, RecoveredMax: time.Minute, RecoveredBoundedMax: 3 * time.Second,
+		RecoveredMedian: 3 * time.Second, RecoveredMax: time.Minute, RecoveredBoundedMax: 2 * time.Second,
 	}
 	if s != want {
 		t.Errorf("got  %+v\nwant %+v", s, want)
