@@ -44,7 +44,7 @@ func drawHour(past history.History, o status.TextOptions, plain bool) string {
 	words := o.Language.Hour()
 	width := o.Width
 	if width == 0 {
-		width = 80
+		width = defaultColumns
 	}
 	width = min(hourMinutes, width-hourColumn-hourNumber)
 	if width < 1 || !slices.ContainsFunc(past.Series, known) {

@@ -11,6 +11,9 @@ import (
 	"edgeagent/internal/status"
 )
 
+// defaultColumns is the width of a terminal that does not tell its own.
+const defaultColumns = 80
+
 // screen shows snapshots on a terminal or in a file.
 type screen struct {
 	w        io.Writer
@@ -20,6 +23,7 @@ type screen struct {
 	plain    bool                       // sparklines in ASCII
 	size     func() (width, height int) // of the terminal, in characters; 0 is unknown
 	hour     *hour                      // below what is watched; nil: nothing
+	drawn    frame                      // what is watched, as it is on the terminal
 }
 
 // newScreen finds out what w can show, and what its reader reads.
@@ -27,7 +31,8 @@ func newScreen(w io.Writer, json bool) *screen {
 	s := &screen{w: w, json: json}
 	locale := status.LocaleFrom(os.Getenv)
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		s.terminal = true
+		// A terminal that is none, or that nobody named, cannot be drawn over.
+		s.terminal = os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
 		// https://no-color.org: set to anything but "" means no.
 		s.options.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 		if status.ASCIITerminal(os.Getenv("TERM")) {
@@ -65,7 +70,7 @@ func (o *screen) text(s status.Snapshot) string {
 		o.options.Width, _ = o.size() // a window changes
 	}
 	text := status.Text(s, o.options)
-	if s.FixFirst != nil && s.FixFirst.Stage == stageDaemon {
+	if silent(s) {
 		text += status.Found(s.FixFirst.Detail, o.options)
 	}
 	return text
@@ -74,14 +79,27 @@ func (o *screen) text(s status.Snapshot) string {
 // fit is text with more below it where there is room, cut to the terminal's
 // height: a frame that scrolls cannot be drawn over.
 func (o *screen) fit(text, more string) string {
-	height := 0
+	width, height := 0, 0
 	if o.size != nil {
-		_, height = o.size()
+		width, height = o.size()
 	}
-	lines := strings.SplitAfter(text+more, "\n")
-	if height == 0 || len(lines) <= height { // the last one is empty
+	if height == 0 || rows(text+more, width) < height { // the cursor has a row, too
 		return text + more
 	}
-	lines = strings.SplitAfter(text, "\n")
-	return strings.Join(lines[:min(len(lines), height-1)], "")
+	for rows(text, width) >= height && text != "" {
+		text = text[:strings.LastIndexByte(text[:len(text)-1], '\n')+1]
+	}
+	return text
+}
+
+// rows is how many rows of a terminal text takes, which ends with a line's end.
+func rows(text string, width int) int {
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if width > 0 {
+			n += max(0, columns(strings.TrimSuffix(line, "\n"))-1) / width
+		}
+	}
+	return n
 }

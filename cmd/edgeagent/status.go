@@ -99,10 +99,13 @@ func hostName() string {
 	return name
 }
 
+// silent reports whether the daemon itself has nothing to say.
+func silent(s status.Snapshot) bool { return s.FixFirst != nil && s.FixFirst.Stage == stageDaemon }
+
 // verdict is the exit status that a snapshot stands for.
 func verdict(s status.Snapshot) error {
 	switch {
-	case s.FixFirst != nil && s.FixFirst.Stage == stageDaemon:
+	case silent(s):
 		return &exitError{status: exitUnreachable}
 	case s.State != status.OK:
 		return &exitError{status: exitNotOK}

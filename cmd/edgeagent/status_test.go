@@ -106,18 +106,56 @@ func TestWatchTerminal(t *testing.T) {
 	if code := exitStatus(err, nil); code != exitNotOK {
 		t.Errorf("exit status %d", code)
 	}
-	frames := strings.Split(b.String(), cursorHome)
-	if len(frames) != 4 || frames[0] != clearScreen {
+	frames := strings.SplitAfter(b.String(), clearBelow)
+	if len(frames) != 4 {
 		t.Fatalf("%d frames in %q", len(frames)-1, &b)
 	}
-	for i, frame := range frames[1:] {
-		text := strings.TrimSuffix(strings.ReplaceAll(frame, clearToEOL+"\n", "\n"), clearBelow)
-		if strings.Contains(text, "\x1b") || !strings.HasPrefix(text, "gw-042  ") || !strings.HasSuffix(frame, clearBelow) {
-			t.Errorf("frame %d: %q", i, frame)
+	first, second, third := frames[0], frames[1], frames[2]
+	if !strings.HasPrefix(first, clearScreen+cursorHome+"gw-042  OK") || strings.Count(first, "\n") != 2 {
+		t.Errorf("the first frame: %q", first)
+	}
+	if !strings.HasPrefix(second, "\x1b[1Hgw-042  OK") || !strings.HasSuffix(second, "up 1 s\x1b[3H"+clearBelow) {
+		t.Errorf("the second frame is not of what changed in a second: %q", second)
+	}
+	if !strings.Contains(third, "gw-042  DOWN") || strings.Count(third, "\x1b[") < 5 {
+		t.Errorf("the third frame: %q", third)
+	}
+}
+
+// A screen that stays as it is costs nothing on a serial line, until it is time
+// to paint over what others may have written.
+func TestFrames(t *testing.T) {
+	at := time.Unix(0, 0)
+	of := func(after time.Duration, width int, lines ...string) frame {
+		return frame{lines: lines, width: width, painted: at.Add(after)}
+	}
+	tests := []struct {
+		name string
+		last frame
+		next frame
+		want string
+	}{
+		{"first", frame{}, of(0, 10, "a", "b"), clearScreen + cursorHome + "a\x1b[K\nb\x1b[K\n\x1b[J"},
+		{"same", of(0, 10, "a", "b"), of(time.Second, 10, "a", "b"), ""},
+		{"one line", of(0, 10, "a", "b"), of(time.Second, 10, "a", "c"), "\x1b[2Hc\x1b[K\x1b[3H\x1b[J"},
+		{"shorter", of(0, 10, "a", "b", "c"), of(time.Second, 10, "a"), "\x1b[2H\x1b[J"},
+		{"longer", of(0, 10, "a"), of(time.Second, 10, "a", "b"), "\x1b[2Hb\x1b[K\x1b[3H\x1b[J"},
+		{"resized", of(0, 10, "a"), of(time.Second, 12, "a"), cursorHome + "a\x1b[K\n\x1b[J"},
+		{"repainted", of(0, 10, "a"), of(repaintEvery, 10, "a"), cursorHome + "a\x1b[K\n\x1b[J"},
+		{"a full row keeps its last character", of(0, 3, "abd"), of(time.Second, 3, "\x1b[32mab\x1b[0mc"), "\x1b[1H\x1b[32mab\x1b[0mc\x1b[2H\x1b[J"},
+	}
+	for _, tc := range tests {
+		if got := tc.next.over(&tc.last); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
 		}
 	}
-	if !strings.Contains(frames[2], "up 1 s") {
-		t.Errorf("the second frame is not a second later: %q", frames[2])
+	long := of(0, 10, "  sudo edgeagent", "b")
+	if got := (&frame{lines: []string{"  sudo edgeagent", "c"}, width: 10, painted: at}).over(&long); !strings.HasPrefix(got, cursorHome) || !strings.Contains(got, "edgeagent\nc") {
+		t.Errorf("below a line of two rows: %q", got)
+	}
+	kept := of(29*time.Second, 10, "a")
+	if kept.over(&frame{lines: []string{"b"}, width: 10, painted: at}); !kept.painted.Equal(at) {
+		t.Error("a change of one line puts the next painting off")
 	}
 }
 

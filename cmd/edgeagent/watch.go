@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"edgeagent/internal/status"
@@ -13,15 +12,6 @@ import (
 // watchInterval is between two looks. The daemon is asked over a local socket;
 // a tech on a ladder sees a change as it happens.
 const watchInterval = time.Second
-
-// Control sequences of ANSI terminals (ECMA-48). Drawing over the old screen
-// does not flicker; clearing it first would.
-const (
-	clearScreen = "\x1b[2J"
-	cursorHome  = "\x1b[H"
-	clearToEOL  = "\x1b[K"
-	clearBelow  = "\x1b[J"
-)
 
 // watch shows the status until ctx ends: on a terminal in place, elsewhere each
 // time something has changed. Its error stands for the last state seen.
@@ -53,7 +43,7 @@ func watch(ctx context.Context, ask func(context.Context) (status.Snapshot, erro
 // update shows s if that tells more than what was shown, which it returns.
 func (o *screen) update(ctx context.Context, s status.Snapshot, shown string) (string, error) {
 	if o.terminal && !o.json {
-		return o.redraw(ctx, s, shown)
+		return "", o.redraw(ctx, s)
 	}
 	essence, err := changes(s)
 	if err != nil || essence == shown {
@@ -68,21 +58,6 @@ func (o *screen) update(ctx context.Context, s status.Snapshot, shown string) (s
 	}
 	_, err = fmt.Fprint(o.w, text)
 	return essence, err
-}
-
-// redraw draws s over what is on the terminal.
-func (o *screen) redraw(ctx context.Context, s status.Snapshot, shown string) (string, error) {
-	text, more := o.text(s), ""
-	if o.hour != nil {
-		more = o.hour.lines(ctx, o.options, o.plain)
-	}
-	text = o.fit(text, more)
-	frame := cursorHome + strings.ReplaceAll(text, "\n", clearToEOL+"\n") + clearBelow
-	if shown == "" {
-		frame = clearScreen + frame
-	}
-	_, err := fmt.Fprint(o.w, frame)
-	return text, err
 }
 
 // changes holds what is worth a new entry where lines cannot be overwritten: all

@@ -109,7 +109,9 @@ func (c *catalogue) advice(f *Finding, o TextOptions) string {
 
 // Found is the line that tells what was found in place of a daemon.
 func Found(detail string, o TextOptions) string {
-	return o.Language.catalogue().words.Found + printable(detail) + "\n"
+	o.Width = o.width()
+	c := o.Language.catalogue()
+	return c.labelled(c.words.Found, detail, o)
 }
 
 // verdict is the first line: the device, its state, and the root cause.
