@@ -75,7 +75,10 @@ func leased(device string, link netlink.Link) (words, *outcome) {
 		o := fault(say("uplink.address", device), say("uplink.dhcp.fix", device))
 		return nil, &o
 	}
-	a := addrs[0]
+	return judgeLease(device, addrs[0])
+}
+
+func judgeLease(device string, a netlink.Addr) (words, *outcome) {
 	// RFC 3927: what a device gives itself when no DHCP server answers.
 	if a.IP.IsLinkLocalUnicast() {
 		o := fault(say("uplink.self", device, a.IPNet), say("uplink.dhcp.fix", device))

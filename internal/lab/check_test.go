@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"edgeagent/internal/check"
@@ -69,6 +70,13 @@ func TestCheckOfAHealthyDevice(t *testing.T) {
 	if after := resolvConf(t, l); after != before {
 		t.Errorf("the check changed resolv.conf from %q to %q", before, after)
 	}
+	// With the daemon stopped the resolver that the VPN pushed is found by its route.
+	a.Signal(syscall.SIGSTOP)
+	defer a.Signal(syscall.SIGCONT)
+	r = checkup(t, l, "daemon", "link", "dns.os")
+	found(t, r, "daemon", check.Error, "does not answer within 2 s")
+	found(t, r, "link", check.OK, "resolver "+ResolverAddr.String())
+	found(t, r, "dns.os", check.Error, "the daemon behind it does not answer")
 	clean(t, l, "check")
 }
 
@@ -109,6 +117,19 @@ func TestCheckNamesTheCause(t *testing.T) {
 		must(t, tc.mend())
 		waitOK(t, a)
 	}
+}
+
+// TestCheckTellsAHoleFromAResolver: long packets that get lost on the way are a
+// fault, long questions that the resolver does not like are none.
+func TestCheckTellsAHoleFromAResolver(t *testing.T) {
+	t.Parallel()
+	l, _ := startOK(t, Options{Config: impatient})
+	const picky = "long_questions"
+	must(t, l.VPC.drop(picky, true, "udp dport 53 meta length > 1000 drop"))
+	found(t, checkup(t, l, "link.mtu"), "link.mtu", check.OK, "full TCP segments go through")
+	must(t, l.VPC.drop(picky, false, ""))
+	must(t, l.BlackholeMTU(true, 1000))
+	found(t, checkup(t, l, "link.mtu"), "link.mtu", check.Error, "larger ones up to the device's 1500 are lost")
 }
 
 // TestCheckWithoutDaemon has to find out all by itself.
