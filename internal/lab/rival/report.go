@@ -22,8 +22,8 @@ func (r Result) Slower() []Row {
 	return slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return row.Ratio() == 0 || row.Ratio() > 1 })
 }
 
-// Markdown returns the section of the report, beginning with a heading of the
-// second level.
+// Markdown returns the section of the report without its heading, which is the
+// page's.
 func (r Result) Markdown() string {
 	var b strings.Builder
 	t := template.Must(template.ParseFS(page, "report.md.tmpl"))

@@ -32,7 +32,6 @@ func sample() Result {
 func TestMarkdown(t *testing.T) {
 	text := sample().Markdown()
 	for _, want := range []string{
-		"## Beside the stack of the articles\n",
 		"`make bench`", "`bin/labctl bench -only rivals bin/edgeagent`; it took 12 minutes.",
 		"In the median of 3 faults the articles' stack takes **4.5 times** as long as the agent to come back; 3 is the target.",
 		"| won | 3/2 | 12.0 s | never | 2.0 s (1.0 to 3.0 s) | 9.0 s (8.0 to 9.0 s) | 4.5 | 0 | 5 |  |\n",
