@@ -19,6 +19,9 @@ const (
 	settleFor = 300 * time.Millisecond
 	// repairAgain is how long a repair that did not help is not tried again.
 	repairAgain = time.Minute
+	// obstacleAgain is how often it is looked whether what is in the way of one is
+	// gone: nothing tells when a file is immutable no more.
+	obstacleAgain = 2 * time.Second
 )
 
 // Watch tells, at once and at every change, how the operating system is pointed
@@ -42,6 +45,7 @@ func (h *Host) Watch(ctx context.Context, notify func(HostState)) error {
 		case <-dirs.changes:
 		case <-alarm(w.due):
 			w.repair(ctx, time.Now())
+		case <-alarm(w.glance):
 		}
 	}
 }
@@ -68,6 +72,7 @@ type hostWatch struct {
 	told    *HostState
 	culprit string
 	due     time.Time // of the next repair; zero: none is needed
+	glance  time.Time // at what is in the way of one; zero: nothing is
 	failure error     // of the last repair
 }
 
@@ -90,10 +95,24 @@ func (w *hostWatch) look(now time.Time) {
 	case w.due.IsZero() || !w.unpointed(state):
 		w.due, w.failure = time.Time{}, nil
 	}
+	w.watchObstacle(now, d, state)
 	state.Culprit, state.Repairs = w.culprit, len(w.budget.spent(now))
 	if w.told == nil || !reflect.DeepEqual(*w.told, state) {
 		w.told = &state
 		w.notify(state)
+	}
+}
+
+// watchObstacle plans to look again while something is in the way. The daemon's
+// sandbox hides it, so that one has its helper look, at the pace of repairs.
+func (w *hostWatch) watchObstacle(now time.Time, d decision, s HostState) {
+	w.glance = time.Time{}
+	switch {
+	case s.Pointed || d.obstacle == "":
+	case !w.sandboxed:
+		w.glance = now.Add(obstacleAgain)
+	case w.due.IsZero():
+		w.due = now.Add(repairAgain)
 	}
 }
 

@@ -316,6 +316,71 @@ func TestWatchRetriesAFailedRepairSlowly(t *testing.T) {
 	}
 }
 
+// Nothing tells that a file is immutable no more: it is looked at again, and
+// put back then.
+func TestWatchSeesAnObstacleGo(t *testing.T) {
+	needs(t)
+	r := newHostRig(t)
+	originals()["file"](t, r)
+	r.apply(t)
+	var last HostState
+	w := hostWatch{Host: r.Host, notify: func(s HostState) { last = s }}
+	now := time.Now()
+	if err := os.Remove(r.o.EtcResolvConf); err != nil {
+		t.Fatal(err)
+	}
+	r.put(t, "etc/resolv.conf", "nameserver 198.51.100.1\n")
+	if err := setImmutable(r.o.EtcResolvConf, true); err != nil {
+		t.Skipf("needs a file system with chattr +i: %v", err)
+	}
+	t.Cleanup(func() { _ = setImmutable(r.o.EtcResolvConf, false) })
+	w.look(now)
+	if !strings.Contains(last.Detail, "immutable") || w.glance != now.Add(obstacleAgain) || !w.due.IsZero() {
+		t.Fatalf("told %+v; looks again at %s, repairs at %s", last, w.glance, w.due)
+	}
+	if err := setImmutable(r.o.EtcResolvConf, false); err != nil {
+		t.Fatal(err)
+	}
+	now = w.glance
+	w.look(now)
+	now = w.due
+	w.repair(t.Context(), now)
+	w.look(now)
+	if !last.Pointed || last.Repairs != 1 || !w.due.IsZero() || !w.glance.IsZero() {
+		t.Errorf("told %+v; looks again at %s, repairs at %s", last, w.glance, w.due)
+	}
+}
+
+// A sandboxed daemon has its helper look.
+func TestWatchHasTheHelperLookForObstacles(t *testing.T) {
+	r := newHostRig(t)
+	originals()["file"](t, r)
+	r.apply(t)
+	w := hostWatch{Host: r.Host, notify: func(HostState) {}}
+	w.sandboxed = true
+	if err := os.Remove(r.o.EtcResolvConf); err != nil {
+		t.Fatal(err)
+	}
+	r.put(t, "etc/resolv.conf", "nameserver 198.51.100.1\n")
+	if err := w.obstacle.put("is immutable (chattr +i)"); err != nil {
+		t.Fatal(err)
+	}
+	rung := 0
+	w.o.Repair = func(context.Context) error { rung++; return nil }
+	now := time.Now()
+	for range 3 {
+		w.look(now)
+		if w.due.IsZero() || w.due.Before(now.Add(repairAgain)) || !w.glance.IsZero() {
+			t.Fatalf("at %s it has the helper look at %s", now, w.due)
+		}
+		now = w.due
+		w.repair(t.Context(), now)
+	}
+	if rung != 3 {
+		t.Errorf("the helper was asked %d times", rung)
+	}
+}
+
 // It came right by itself in the meantime.
 func TestWatchRepairsNothingThatIsWell(t *testing.T) {
 	r := newHostRig(t)
