@@ -38,6 +38,8 @@ func startAgent(l *lab.Lab, bin string) (*agent, error) {
 		return nil, err
 	}
 	a := &agent{journal: &journal{}, done: make(chan struct{})}
+	// The lab starts it, with the directories and the configuration of all its tests;
+	// the program that ExecStart= names is the installed one.
 	a.daemon, err = supervise("edgeagent", unit, a.journal, func() (process, error) {
 		started, err := l.StartAgent(bin)
 		if err != nil {

@@ -40,7 +40,7 @@ func Unavailable() string {
 	return ""
 }
 
-// job is one round of one fault, or of the tunnel.
+// job is one round of one fault, with both stacks.
 type job struct {
 	fault, round int
 }
@@ -103,6 +103,7 @@ func (c *comparison) jobs() []job {
 // run plays all rounds.
 func (c *comparison) run(ctx context.Context) {
 	var wg sync.WaitGroup
+	// A slot is taken before the goroutine is made: the longest really begin first.
 	slots := make(chan struct{}, parallel)
 	for _, j := range c.jobs() {
 		slots <- struct{}{}
@@ -118,6 +119,7 @@ func (c *comparison) run(ctx context.Context) {
 // round.
 func (c *comparison) play(ctx context.Context, j job) {
 	f := c.faults[j.fault]
+	// Whoever comes second might find a machine that is warmer, or busier.
 	order := []bool{true, false}
 	if j.round%2 == 1 {
 		slices.Reverse(order)
@@ -136,7 +138,8 @@ func (c *comparison) play(ctx context.Context, j job) {
 	}
 }
 
-// record puts a sample into its row.
+// record puts a sample into its row. A round that did not work is not the end of
+// the comparison: it says how many there were.
 func (c *comparison) record(j job, ours bool, s Sample, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -36,6 +36,8 @@ func (j *journal) pipe(unit string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("logging %s: %w", unit, err)
 	}
+	// Not a writer of exec.Cmd: Wait would then wait for the children as well, and a
+	// localproxy outlives the client that launched it.
 	go func() {
 		defer r.Close()
 		for lines := bufio.NewScanner(r); lines.Scan(); {

@@ -32,6 +32,7 @@ type office struct {
 // reached publishes a QoS 1 message for the device every 200 ms until the device
 // acknowledges one, and returns when that was.
 func (o *office) reached(ctx context.Context) (time.Time, error) {
+	// What was acknowledged before does not count.
 	offset, err := o.logSize()
 	if err != nil {
 		return time.Time{}, err
@@ -79,6 +80,7 @@ func (o *office) connect() bool {
 		return true
 	}
 	o.close()
+	// Without reconnects of its own: while the broker is away, each tick tries once.
 	options := paho.NewClientOptions().AddBroker("tcp://127.0.0.1:1883").SetClientID("office").
 		SetProtocolVersion(4).SetAutoReconnect(false).SetConnectTimeout(publishTimeout).
 		SetCustomOpenConnectionFn(func(u *url.URL, _ paho.ClientOptions) (net.Conn, error) {

@@ -46,6 +46,8 @@ func inWorld(ctx context.Context, bin string, start starter, s *Sample, fn func(
 	if err != nil {
 		return err
 	}
+	// A fresh lab each time: what an earlier fault has left in OpenVPN's or the
+	// client's back-off must not be measured with the next.
 	defer func() { err = errors.Join(err, l.Close()) }()
 	if err := refusePublic(ctx, l); err != nil {
 		return err
@@ -106,7 +108,9 @@ func (f fault) lifted(ctx context.Context, w world, began time.Time) error {
 	return nil
 }
 
-// recovery measures from now until a message reaches the device.
+// recovery measures from now until a message reaches the device. Nothing was
+// published before: messages would have kept the sessions busy, whose keepalive
+// then sees a fault at another time than on an idle device.
 func (o *office) recovery(ctx context.Context, s *Sample) error {
 	lifted := time.Now()
 	waitCtx, cancel := context.WithTimeout(ctx, Limit)
@@ -123,7 +127,8 @@ func (o *office) recovery(ctx context.Context, s *Sample) error {
 	return nil
 }
 
-// judge adds what the stack knew of it and what left in the open.
+// judge adds what the stack knew of it and what left in the open, both from the
+// fault on: the capture has all since the start of the lab.
 func (s *Sample) judge(ctx context.Context, w world, began time.Time) error {
 	s.Noticed = -1
 	if e, ok := w.noticed(began); ok {

@@ -29,7 +29,8 @@ const (
 	gatewayUnit     = "gateway"
 )
 
-// lost is how the stack's own programs say that something is lost.
+// lost is how the stack's own programs say that something is lost: what a person
+// who reads the journal would see first.
 var lost = regexp.MustCompile(`Inactivity timeout|process restarting|process exiting|Main process exited|gateway: disconnected|gateway: connect failed`)
 
 // stack is one of the two that are compared, running on a lab's device.
@@ -71,7 +72,8 @@ func startArticles(l *lab.Lab, bin string) (*articles, error) {
 	return a, nil
 }
 
-// install puts the stack's files on the device and reads its unit files.
+// install puts the stack's files on the device and reads its unit files. The
+// certificates lie where the lab has them, as for the agent.
 func install(l *lab.Lab, bin string) (map[string]Unit, error) {
 	ovpn, err := os.ReadFile(filepath.Join(l.Dir, "device", "client.ovpn"))
 	if err != nil {

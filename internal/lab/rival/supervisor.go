@@ -48,7 +48,7 @@ func supervise(name string, unit Unit, log *journal, start func() (process, erro
 // run waits for the program to end and starts it again, as the unit says.
 func (s *supervisor) run(p process) {
 	defer close(s.done)
-	starts := []time.Time{time.Now()}
+	starts := []time.Time{time.Now()} // for the start limit
 	for {
 		select {
 		case <-p.Done():
@@ -59,6 +59,7 @@ func (s *supervisor) run(p process) {
 		if !s.unit.restarts(p.Err()) {
 			return
 		}
+		// systemd counts the pause from the end, not from the start.
 		select {
 		case <-time.After(s.unit.RestartPause):
 		case <-s.quit:
