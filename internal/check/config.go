@@ -3,7 +3,7 @@ package check
 import (
 	"context"
 	"errors"
-	"io/fs"
+	"os"
 
 	"edgeagent/internal/config"
 )
@@ -13,8 +13,8 @@ func checkConfig(_ context.Context, x *examination) outcome {
 	c, err := config.Read(x.o.ConfigFile)
 	var faults config.Errors
 	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return skipped(say("config.unreadable", x.o.ConfigFile))
+	case errors.As(err, &faults) && os.Geteuid() != 0 && allUnreadable(faults):
+		return fault(say("config.unreadable", x.o.ConfigFile), say("config.unreadable.fix"))
 	case errors.As(err, &faults):
 		return fault(foreign(faults.Error()), mending(faults, say("config.lines.fix")))
 	case err != nil:

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"edgeagent/internal/status"
 )
 
 // gives is a check that comes out as o.
@@ -133,5 +135,29 @@ func TestText(t *testing.T) {
 `
 	if got := r.Text(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestNoLineIsTooLong: names and paths are longer than the column of findings.
+func TestNoLineIsTooLong(t *testing.T) {
+	const name = "cvpn-endpoint-0123456789abcdef0.prod.clientvpn.ap-northeast-1.amazonaws.com"
+	long := plain(name + ": no answer; /etc/" + strings.Repeat("x", 100))
+	r, err := runChecks(t.Context(), Options{}, []check{gives("link", fault(long, long))}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []status.Language{status.English, status.Japanese} {
+		text := r.TextIn(l)
+		for line := range strings.Lines(text) {
+			if w := status.Width(strings.TrimSuffix(line, "\n")); w > width {
+				t.Errorf("%d columns: %s", w, line)
+			}
+		}
+		if joined := strings.Join(strings.Fields(text), ""); !strings.Contains(joined, name) || !strings.Contains(joined, strings.Repeat("x", 100)) {
+			t.Errorf("something is lost:\n%s", text)
+		}
+	}
+	if !strings.Contains(r.Text(), "  cvpn-endpoint-0123456789abcdef0.prod.clientvpn.ap-\n") {
+		t.Errorf("not broken at a dash:\n%s", r.Text())
 	}
 }

@@ -34,14 +34,32 @@ func (r Report) TextIn(code status.Language) string {
 			if i > 0 {
 				head = strings.Repeat(" ", findingColumn)
 			}
-			b.WriteString(status.Wrap(head, findingColumn, line, width))
+			b.WriteString(status.Wrap(head, findingColumn, broken(line, width-findingColumn), width))
 		}
 		if fix != "" {
 			label := strings.Repeat(" ", findingColumn) + l.fix
-			b.WriteString(status.Wrap(label, status.Width(label), fix, width))
+			b.WriteString(status.Wrap(label, status.Width(label), broken(fix, width-status.Width(label)), width))
 		}
 	}
 	return b.String()
+}
+
+// broken returns text with no word over a number of columns: names of AWS and
+// paths are broken behind one of their dots, slashes and dashes, as late as it goes.
+func broken(text string, columns int) string {
+	words := strings.Split(text, " ")
+	for i, w := range words {
+		var parts []string
+		for status.Width(w) > columns && len(w) == status.Width(w) { // ASCII: others break anywhere
+			at := strings.LastIndexAny(w[:columns], "./-:") + 1
+			if at == 0 {
+				at = columns
+			}
+			parts, w = append(parts, w[:at]), w[at:]
+		}
+		words[i] = strings.Join(append(parts, w), " ")
+	}
+	return strings.Join(words, " ")
 }
 
 // said is the finding and the fix in a language; English, if nothing else is

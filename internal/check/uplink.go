@@ -32,9 +32,37 @@ const agentProtocol = 158
 // neighbourWait is for the gateway to answer ARP.
 const neighbourWait = time.Second
 
-// checkUplink looks for a default route, its device's carrier, address and
-// lease, and whether the gateway is there. It needs no internet.
+// checkUplink looks at the way out. Its loss is only a warning while a link that
+// does not need it is there.
 func checkUplink(ctx context.Context, x *examination) outcome {
+	return x.softened(lookAtUplink(ctx, x))
+}
+
+// softened makes a warning of an error that does not close the path.
+func (x *examination) softened(o outcome) outcome {
+	if o.state == Error && x.spare() {
+		o.state = Warning
+	}
+	return o
+}
+
+// spare reports whether the device of a link that other programs dial is there,
+// with carrier and address.
+func (x *examination) spare() bool {
+	for _, l := range x.config.Links {
+		for _, device := range l.Interface {
+			link, err := netlink.LinkByName(device)
+			if err == nil && link.Attrs().RawFlags&unix.IFF_RUNNING != 0 && firstIPv4(link) != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lookAtUplink looks for a default route, its device's carrier, address and
+// lease, and whether the gateway is there. It needs no internet.
+func lookAtUplink(ctx context.Context, x *examination) outcome {
 	up, err := defaultRoute()
 	switch {
 	case err != nil:
