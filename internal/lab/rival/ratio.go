@@ -46,3 +46,42 @@ func (r Result) Ratio() float64 {
 	}
 	return median(all)
 }
+
+// knew returns the median time until a stack knew; ok is false if it did not in
+// most rounds.
+func knew(samples []Sample) (d time.Duration, ok bool) {
+	var all []time.Duration
+	for _, s := range samples {
+		if s.Noticed >= 0 {
+			all = append(all, s.Noticed)
+		}
+	}
+	return median(all), 2*len(all) > len(samples)
+}
+
+// NoticedRatio is how many times longer the articles' stack took to know of a
+// fault, in the median of those that both stacks notice.
+func (r Result) NoticedRatio() float64 {
+	var all []float64
+	for _, row := range r.Rows {
+		ours, ok := knew(row.Agent)
+		theirs, both := knew(row.Rival)
+		if ok && both {
+			all = append(all, max(theirs, publishEvery).Seconds()/max(ours, publishEvery).Seconds())
+		}
+	}
+	return median(all)
+}
+
+// Unnoticed is how many faults a stack never knew of: the agent, the articles'.
+func (r Result) Unnoticed() [2]int {
+	var n [2]int
+	for _, row := range r.Rows {
+		for i, samples := range [][]Sample{row.Agent, row.Rival} {
+			if _, ok := knew(samples); !ok && len(samples) > 0 {
+				n[i]++
+			}
+		}
+	}
+	return n
+}

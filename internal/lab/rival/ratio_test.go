@@ -43,6 +43,27 @@ func TestRowRatio(t *testing.T) {
 	}
 }
 
+func TestNoticedRatio(t *testing.T) {
+	knew := func(all ...time.Duration) (samples []Sample) {
+		for _, d := range all {
+			samples = append(samples, Sample{Noticed: d})
+		}
+		return samples
+	}
+	r := Result{Rows: []Row{
+		{Agent: knew(10*s, -1, 12*s), Rival: knew(24*s, 24*s, 24*s)},
+		{Agent: knew(0), Rival: knew(100 * time.Millisecond)}, // below the observer's step
+		{Agent: knew(s), Rival: knew(-1, -1, 9*s)},            // once is not notice
+		{Agent: knew(2 * s), Rival: knew(10 * s)},
+	}}
+	if got := r.NoticedRatio(); got != 2 {
+		t.Errorf("the ratio is %v, want 2", got)
+	}
+	if got := r.Unnoticed(); got != [2]int{0, 1} {
+		t.Errorf("unnoticed are %v", got)
+	}
+}
+
 func TestResultRatioCountsEveryRow(t *testing.T) {
 	const s = time.Second
 	r := Result{Rows: []Row{

@@ -79,16 +79,10 @@ func (r Row) person() string {
 
 // noticed is the median time until a stack knew, if it did in most rounds.
 func noticed(samples []Sample) string {
-	var all []time.Duration
-	for _, s := range samples {
-		if s.Noticed >= 0 {
-			all = append(all, s.Noticed)
-		}
+	if d, ok := knew(samples); ok {
+		return seconds(d)
 	}
-	if 2*len(all) <= len(samples) {
-		return "never"
-	}
-	return seconds(median(all))
+	return "never"
 }
 
 // back is the median recovery, with the range if there is one.

@@ -34,6 +34,7 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"`make bench`", "`bin/labctl bench -only rivals bin/edgeagent`; it took 12 minutes.",
 		"In the median of 3 faults the articles' stack takes **4.5 times** as long as the agent to come back; 3 is the target.",
+		"It takes 1.0 times as long to notice, in the median of what both notice; it never notices 2 of the faults, the agent 0.\n",
 		"| won | 3/2 | 12.0 s | never | 2.0 s (1.0 to 3.0 s) | 9.0 s (8.0 to 9.0 s) | 4.5 | 0 | 5 |  |\n",
 		"| lost | 1 | 0.0 s | 0.0 s | 2.0 s | 1.0 s | **0.5** | 0 | 0 |  |\n",
 		"| dead | 1 | 1.0 s | never | 3.0 s | > 300 s | > 100.0 | 0 | 0 | stack |\n",
