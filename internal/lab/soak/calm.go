@@ -26,8 +26,9 @@ const (
 const vpcPrefix = "10.0."
 
 // calm waits until all is well again after a round, looks at what it may not have
-// done, and measures what the agent holds.
-func (s *soak) calm(ctx context.Context, after string) error {
+// done, and measures what the agent holds once the round is put away.
+func (s *soak) calm(ctx context.Context, r round) error {
+	after := r.names()
 	took, err := s.served(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -43,6 +44,12 @@ func (s *soak) calm(ctx context.Context, after string) error {
 	s.result.Recoveries = append(s.result.Recoveries, Recovery{after, took})
 	if err := s.look(ctx, after); err != nil {
 		return err
+	}
+	s.putAway(ctx, r)
+	if _, err := s.well(ctx, idle); err != nil && ctx.Err() == nil {
+		s.red("%s: still at work afterwards: %v", after, err)
+		s.stuck = true
+		return nil
 	}
 	return s.measure(ctx, took)
 }
@@ -149,19 +156,14 @@ func (s *soak) supervise() {
 	}
 }
 
-// well wants every stage of the path to be usable and no tunnel left. A path that
-// has gone over to the SIM is well; so is a tunnel stage that tells of the last
-// notification which it refused.
+// well wants every stage of the path to be usable. A path that has gone over to
+// the SIM is well; so is a tunnel stage that tells of the last notification which
+// it refused.
 func well(now status.Snapshot) error {
 	for _, c := range now.Stages {
 		fine := c.State == status.OK || c.State == status.Degraded && (c.Stage == "tunnel" || c.Reason == status.ReasonFailover)
 		if !fine {
 			return fmt.Errorf("%s is %s %s: %s", c.Stage, c.State, c.Reason, c.Detail)
-		}
-	}
-	if c, ok := now.Stage("tunnel"); ok {
-		if open, _ := c.Facts["open"].([]any); len(open) > 0 {
-			return fmt.Errorf("%d tunnels are open", len(open))
 		}
 	}
 	if len(now.Stages) < 5 {
@@ -170,9 +172,21 @@ func well(now status.Snapshot) error {
 	return nil
 }
 
+// idle wants no tunnel to be left as well.
+func idle(now status.Snapshot) error {
+	if err := well(now); err != nil {
+		return err
+	}
+	c, _ := now.Stage("tunnel")
+	if open, _ := c.Facts["open"].([]any); len(open) > 0 {
+		return fmt.Errorf("%d tunnels are open", len(open))
+	}
+	return nil
+}
+
 // whole wants the preferred link to carry and the SIM to stand by as well.
 func whole(now status.Snapshot) error {
-	if err := well(now); err != nil {
+	if err := idle(now); err != nil {
 		return err
 	}
 	c, _ := now.Stage("link")

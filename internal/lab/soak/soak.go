@@ -82,10 +82,9 @@ func (s *soak) all(ctx context.Context) (err error) {
 		if err := s.play(ctx, r); err != nil {
 			return err
 		}
-		if err := s.calm(ctx, r.names()); err != nil {
+		if err := s.calm(ctx, r); err != nil {
 			return err
 		}
-		s.putAway(ctx, r)
 	}
 	return s.finish(ctx)
 }
@@ -101,7 +100,7 @@ func (s *soak) warmUp(ctx context.Context) error {
 		if err := s.play(ctx, r); err != nil {
 			return err
 		}
-		if err := s.calm(ctx, r.names()); err != nil {
+		if err := s.calm(ctx, r); err != nil {
 			return err
 		}
 	}
