@@ -19,6 +19,7 @@ func TestDiagnose(t *testing.T) {
 		{"VERIFY ERROR: depth=0, error=unable to get local issuer certificate: CN=server", status.ReasonServerCert, "not from the CA", slow},
 		{"VERIFY ERROR: depth=1, error=self-signed certificate in certificate chain: CN=ca", status.ReasonServerCert, "not from the CA", slow},
 		{"VERIFY ERROR: depth=0, error=certificate is not yet valid: CN=server, serial=2", status.ReasonServerCert, "clock is behind", fast},
+		{"VERIFY ERROR: depth=0, error=certificate has expired: CN=server, serial=2", status.ReasonServerCert, "has expired (CN=server, serial=2)", fast},
 		{"VERIFY ERROR: depth=0, error=certificate revoked: CN=server, serial=2", status.ReasonServerCert, "certificate revoked (CN=server, serial=2)", slow},
 		{"VERIFY EKU ERROR", status.ReasonServerCert, "not one of a VPN server", slow},
 		{"VERIFY SCRIPT ERROR: depth=0, CN=x", status.ReasonBadConfig, "no scripts are run", slow},
