@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"edgeagent/internal/lab/faults"
+	"edgeagent/internal/status"
 )
 
 // How things happen. A fault goes on for as long as a field's faults do that
@@ -15,6 +16,11 @@ const (
 	longest  = 25 * time.Second
 	inPairs  = 0.3 // share of the rounds in which two things overlap
 )
+
+// spared is how many rounds follow one in which the device's DNS was trampled,
+// before the next one: ten minutes about. The agent puts it back ten times an hour
+// and then leaves it, as somebody seems to want it so.
+const spared = 40
 
 // step is one thing that happens.
 type step struct {
@@ -34,22 +40,25 @@ type plan struct {
 	dice *rand.Rand
 	rows []faults.Row
 	bag  []faults.Row
+	calm int // rounds since the last one in which the device's DNS was trampled
 }
 
 func newPlan(seed uint64, rows []faults.Row) *plan {
-	return &plan{dice: rand.New(rand.NewPCG(seed, 0)), rows: rows}
+	return &plan{dice: rand.New(rand.NewPCG(seed, 0)), rows: rows, calm: spared}
 }
 
 // next draws a round. Without kills nothing is in it that ends the daemon.
 func (p *plan) next(kills bool) round {
 	var r round
-	first := p.draw(func(row faults.Row) bool { return kills || !ends(row) })
+	p.calm++
+	may := func(row faults.Row) bool { return (kills || !ends(row)) && (p.calm > spared || !tramples(row)) }
+	first := p.draw(may)
 	r.steps = append(r.steps, p.step(first))
 	r.lift = []int{0}
 	if p.dice.Float64() >= inPairs {
 		return r
 	}
-	second := p.draw(func(row faults.Row) bool { return (kills || !ends(row)) && overlap(first, row) })
+	second := p.draw(func(row faults.Row) bool { return may(row) && overlap(first, row) })
 	r.steps = append(r.steps, p.step(second))
 	// What a person does comes before what breaks it: a tunnel cannot be opened
 	// over a path that is cut.
@@ -64,6 +73,9 @@ func (p *plan) draw(fits func(faults.Row) bool) faults.Row {
 		if i := slices.IndexFunc(p.bag, fits); i >= 0 {
 			row := p.bag[i]
 			p.bag = slices.Delete(p.bag, i, i+1)
+			if tramples(row) {
+				p.calm = 0
+			}
 			return row
 		}
 		more := slices.Clone(p.rows)
@@ -104,6 +116,11 @@ func overlap(a, b faults.Row) bool {
 		return false
 	}
 	return pa == placeWork || pb == placeWork || pa != "" && pb != ""
+}
+
+// tramples reports whether the row changes how the device's programs ask for names.
+func tramples(row faults.Row) bool {
+	return len(row.Want) > 0 && row.Want[0].Reason == status.ReasonHostTrampled
 }
 
 // ends reports whether the row ends the daemon.

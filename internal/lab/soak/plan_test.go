@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"edgeagent/internal/lab/faults"
+	"edgeagent/internal/status"
 )
 
 // some are rows of all places, two each.
@@ -127,5 +128,26 @@ func TestRows(t *testing.T) {
 	}
 	if len(seen) < 15 {
 		t.Errorf("%d rows", len(seen))
+	}
+}
+
+// TestTramplesAreRare: the agent would leave the device's DNS alone for an hour.
+func TestTramplesAreRare(t *testing.T) {
+	trampled := faults.Row{Name: "trampled", Want: []faults.Want{{Stage: "dns", Reason: status.ReasonHostTrampled}}}
+	_, rounds := drawn(newPlan(5, append(some(), trampled, trampled, trampled)), 500, true)
+	last, times := -spared-1, 0
+	for i, r := range rounds {
+		for _, s := range r.steps {
+			if s.row.Name != "trampled" {
+				continue
+			}
+			if i-last <= spared {
+				t.Errorf("rounds %d and %d trample", last, i)
+			}
+			last, times = i, times+1
+		}
+	}
+	if times < 5 {
+		t.Errorf("%d of %d rounds trample", times, len(rounds))
 	}
 }
