@@ -21,7 +21,10 @@ func newCheckCommand() *cobra.Command {
 		Use:   "check [ID ...]",
 		Short: "Diagnose from scratch: from the configuration to a tunnel's service",
 		Long: "Diagnose from scratch, beside the daemon or without it. Changes nothing, and takes\n" +
-			"at most 15 s. Without ID all checks are made; an ID selects one, or all of its kind.\n\n" +
+			"at most 15 s: what there was no time for is skipped and says so. Without ID all checks\n" +
+			"are made; an ID selects one, or all of its kind. Begin with the first error.\n\n" +
+			"Findings and fixes are in Japanese where LC_ALL, LC_MESSAGES or LANG begins with ja\n" +
+			"and the charset is UTF-8; --json is always in English.\n\n" +
 			"IDs: " + strings.Join(check.IDs(), ", "),
 		Args:      cobra.ArbitraryArgs,
 		ValidArgs: check.IDs(),

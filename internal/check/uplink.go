@@ -112,7 +112,7 @@ func judgeLease(device string, a netlink.Addr) (words, *outcome) {
 		o := fault(say("uplink.self", device, a.IPNet), say("uplink.dhcp.fix", device))
 		return nil, &o
 	}
-	if a.ValidLft <= 0 || a.ValidLft >= forever {
+	if a.ValidLft <= 0 || int64(a.ValidLft) >= forever {
 		return plain(a.IPNet.String()), nil
 	}
 	left := time.Duration(a.ValidLft) * time.Second

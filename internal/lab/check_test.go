@@ -2,7 +2,9 @@ package lab
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -143,7 +145,31 @@ func TestCheckWithoutDaemon(t *testing.T) {
 	found(t, r, "link", check.Error, "203.0.113.10 port 443 (udp) answers")
 	found(t, r, "dns.os", check.Skipped, "the daemon does not answer")
 	found(t, r, "broker.tls", check.Skipped, "waits for")
+	for locale, words := range map[string]string{
+		"LANG=ja_JP.UTF-8":                     "サービスが動いていない",
+		"LANG=C.UTF-8 LC_MESSAGES=ja_JP.UTF-8": "サービスが動いていない",
+		"LANG=ja_JP.eucJP":                     "the daemon does not run",
+		"LANG=ja_JP.UTF-8 LC_ALL=C":            "the daemon does not run",
+	} {
+		if out := readIn(t, l, locale, "daemon"); !strings.Contains(out, words) {
+			t.Errorf("with %s: %s", locale, out)
+		}
+	}
 	clean(t, l, "check")
+}
+
+// readIn runs `edgeagent check` for people, with a locale that is told in NAME=VALUE
+// alone.
+func readIn(t *testing.T, l *Lab, locale string, ids ...string) string {
+	t.Helper()
+	args := append([]string{"-u", "LC_ALL", "-u", "LC_MESSAGES", "-u", "LC_CTYPE", "EDGEAGENT_RUNTIME_DIR=" + l.RuntimeDir()}, strings.Fields(locale)...)
+	args = append(args, os.Getenv(binEnv), "check", "--config", l.ConfigFile())
+	out, err := l.Device.Run(t.Context(), "env", append(args, ids...)...)
+	var exit *exec.ExitError
+	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == exitNotOK) {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestCheckFindsTheShadowedTunnelingName(t *testing.T) {

@@ -3,7 +3,6 @@ package lab
 import (
 	"errors"
 	"os"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -36,7 +35,7 @@ func TestCheckIsQuickHoweverMuchIsBroken(t *testing.T) {
 		first  string // check that is the first error
 	}{
 		{"no daemon, site drops all", false, true, []func(l *Lab) error{site}, "daemon"},
-		{"daemon hangs, site drops all", true, false, []func(l *Lab) error{site}, "daemon"},
+		{"daemon hangs, site drops all", true, false, []func(l *Lab) error{site, noResolver}, "daemon"},
 		{"daemon hangs, VPC resolver silent", true, false, []func(l *Lab) error{siteDNS, noResolver}, "daemon"},
 		{"daemon hangs, DNS slow, broker silent", true, false, []func(l *Lab) error{siteDNS, slowDNS, noBroker}, "daemon"},
 		{"daemon hangs, DNS slow, broker hangs in TLS", true, false, []func(l *Lab) error{siteDNS, slowDNS, frozenBroker}, "daemon"},
@@ -66,12 +65,7 @@ func TestCheckIsQuickHoweverMuchIsBroken(t *testing.T) {
 			if took > checkPromise {
 				t.Errorf("the report took %s", took)
 			}
-			out, err := l.Device.Run(t.Context(), "env", "LANG=ja_JP.UTF-8", "LC_ALL=", "EDGEAGENT_RUNTIME_DIR="+l.RuntimeDir(),
-				os.Getenv(binEnv), "check", "--config", l.ConfigFile())
-			if !strings.Contains(out, "異常") {
-				t.Errorf("in Japanese: %v\n%s", err, out)
-			}
-			t.Logf("WALL %s: %s\n%s", tc.name, took.Round(10*time.Millisecond), out)
+			t.Logf("WALL %s: %s\n%s", tc.name, took.Round(10*time.Millisecond), readIn(t, l, "LANG=ja_JP.UTF-8"))
 		})
 	}
 }
