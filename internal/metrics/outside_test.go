@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"edgeagent/internal/status"
 )
 
 // reparse has the parsers of the official Python client read both formats.
@@ -50,14 +52,29 @@ func TestOfficialParsers(t *testing.T) {
 	}
 }
 
-// TestPromtool: Prometheus' own linter has nothing to say about the text format.
+// inState is a path whose first stage is in that state, for a reason that comes
+// with it.
+func inState(state status.State) status.Snapshot {
+	b := status.NewBoard("gw-042", "0.1.0", "link", "dns", "endpoint", "broker", "tunnel")
+	b.Set("link", status.Update{State: state, Reason: status.ReasonNoAnswer, Detail: "said\n\"so\""})
+	return b.Snapshot()
+}
+
+// TestPromtool: Prometheus' own linter has nothing to say about the text format,
+// however the path is, and without a daemon.
 func TestPromtool(t *testing.T) {
 	if _, err := exec.LookPath("promtool"); err != nil {
 		t.Skip("needs Debian's prometheus:", err)
 	}
-	cmd := exec.CommandContext(t.Context(), "promtool", "check", "metrics")
-	cmd.Stdin = strings.NewReader(text(t, healthy(), Text))
-	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("%v\n%s", err, out)
+	paths := map[string]status.Snapshot{"healthy": healthy(), "no daemon": {Version: "0.1.0", Device: "gw-042", State: status.Down}}
+	for _, state := range []status.State{status.Waiting, status.Starting, status.OK, status.Degraded, status.Down} {
+		paths[string(state)] = inState(state)
+	}
+	for name, s := range paths {
+		cmd := exec.CommandContext(t.Context(), "promtool", "check", "metrics")
+		cmd.Stdin = strings.NewReader(text(t, s, Text))
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
 	}
 }
