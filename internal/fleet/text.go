@@ -21,7 +21,7 @@ const explanation = `
 seconds. Its back-off begins at 2 s, so many at once are refused again and again. They do come back, in about twice the
 optimum's time, but the endpoint sees many times its quota. That cannot be had both ways by a device that does not know its fleet:
 whoever is to be back in 5 s alone is so in company as well. "Patient" shows how far a device would come that takes each refusal for an
-overload and tries again somewhere in the next 5 minutes: fewer refusals, and the same first rush. It would cost a single device
+overload and tries again somewhere in the next 5 minutes: far fewer refusals, and still a first rush of many times the quota. It would cost a single device
 minutes after one refusal that had another reason, so it is not what edgeagent does.
 
 **With ` + "`mqtt.fleet: N`" + ` (how many devices connect to AWS IoT in the account) each device takes its turn.** There is a moment of its
@@ -44,6 +44,8 @@ N x 500/quota. A wrong N is no fault of its own: too large a one waits longer th
 **After 10 s nearly all sessions are still there.** OpenVPN's connection, TCP and the keepalive of 230 s ride that out; who sent a
 PINGREQ in the wrong second connects again by itself. So do the others': the SDK's 20 minutes of keepalive notice even less, and half of its
 clients sit through 10 minutes without a word. That is why its storm is small there: those sessions were gone for that time, and nobody knew.
+It is also why they come back from 3 hours better than a doubling without jitter deserves: they noticed the outage at any time within 20 minutes, and are
+out of step for that alone.
 
 **A doubling back-off without jitter keeps a fleet in step.** What lost its path together comes back together, is refused together, and
 sleeps the same time again. For paho that is 10 minutes, until the quota has bitten through the crowd slice by slice.
