@@ -66,10 +66,7 @@ func (linux) View() (view, error) {
 	if err != nil {
 		return view{}, fmt.Errorf("listing routes: %w", err)
 	}
-	var v view
-	for _, l := range links {
-		v.links = append(v.links, newDevice(l.Attrs(), addrs))
-	}
+	v := view{links: newDevices(links, addrs)}
 	for _, r := range routes {
 		v.routes = append(v.routes, newRoutes(r)...)
 	}
@@ -94,21 +91,33 @@ func mainRoutes() ([]netlink.Route, error) {
 	return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 }
 
-// newDevice takes from a link what the link stage looks at.
-func newDevice(a *netlink.LinkAttrs, addrs []netlink.Addr) device {
-	d := device{
+// newDevices gives each link its addresses. They are sorted by link first:
+// a gateway with containers has hundreds of both.
+func newDevices(links []netlink.Link, addrs []netlink.Addr) []device {
+	of := map[int][]netip.Prefix{}
+	for i := range addrs {
+		if a := &addrs[i]; a.IPNet != nil {
+			of[a.LinkIndex] = append(of[a.LinkIndex], prefix(a.IPNet))
+		}
+	}
+	devices := make([]device, 0, len(links))
+	for _, l := range links {
+		d := newDevice(l.Attrs())
+		d.addresses = of[d.index]
+		devices = append(devices, d)
+	}
+	return devices
+}
+
+// newDevice takes from a link what the link stage looks at, but its addresses.
+func newDevice(a *netlink.LinkAttrs) device {
+	return device{
 		name: a.Name, index: a.Index, mtu: a.MTU,
 		set: a.RawFlags&unix.IFF_UP != 0,
 		// A tun device's operational state is unknown: RUNNING is what it has.
 		up:       a.RawFlags&unix.IFF_UP != 0 && a.RawFlags&unix.IFF_RUNNING != 0,
 		loopback: a.RawFlags&unix.IFF_LOOPBACK != 0,
 	}
-	for _, addr := range addrs {
-		if addr.LinkIndex == a.Index && addr.IPNet != nil {
-			d.addresses = append(d.addresses, prefix(addr.IPNet))
-		}
-	}
-	return d
 }
 
 // prefix keeps the host part: of an address, not of a network, it is the point.
