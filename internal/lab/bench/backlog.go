@@ -7,44 +7,44 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"edgeagent/internal/lab"
-	"edgeagent/internal/status"
 )
 
-var backlogCounts = []int{1, 10, 100, 1000, 10_000}
+var backlogCounts = []int{1, 10, 100, 300, 1000, 3000, 10_000}
 
-// drainEvery paces the look into the broker's log.
-const drainEvery = 10 * time.Millisecond
+const (
+	drainEvery   = 10 * time.Millisecond // between two looks into the broker's log
+	drainWithin  = 60 * time.Second
+	backlogPause = 3 * time.Second // for the proxies that were started to end
+)
 
-// drained is what it took an agent to come back to a number of notifications.
+// drained is what it took an agent to work off a number of notifications.
 type drained struct {
-	took time.Duration // from CONNACK to the last PUBACK
-	cpu  time.Duration // of the daemon since its start
-	peak float64       // MB
+	took, cpu time.Duration // from its return to the last PUBACK
+	peak      float64       // MB, of its whole life
 }
 
 // measureBacklog sends notifications while the agent is away, each with a token
 // that nobody knows, and measures how it works them off.
 func measureBacklog(ctx context.Context, r *run) (result, error) {
 	took, cpu := curve{name: "time for a notification that has waited", unit: "µs"}, curve{name: "processor time for one", unit: "µs"}
-	memory := curve{name: "largest memory of the daemon meanwhile", unit: "MB"}
+	memory := curve{name: "largest memory of the daemon so far", unit: "MB"}
 	err := r.with(ctx, lab.Options{}, func(l *lab.Lab, a *lab.Agent) error {
-		a.Stop()
-		none, err := r.drain(ctx, l, 0)
-		if err != nil {
-			return err
-		}
 		for _, count := range backlogCounts {
-			d, err := r.drain(ctx, l, count)
+			d, err := drain(ctx, l, a, count)
 			if err != nil {
 				return fmt.Errorf("working off %d notifications: %w", count, err)
 			}
 			n := float64(count)
 			took.points = append(took.points, [2]float64{n, micro(d.took) / n})
-			cpu.points = append(cpu.points, [2]float64{n, micro(max(d.cpu-none.cpu, time.Microsecond)) / n})
+			cpu.points = append(cpu.points, [2]float64{n, micro(d.cpu) / n})
 			memory.points = append(memory.points, [2]float64{n, d.peak})
+			if err := sleep(ctx, backlogPause); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -53,9 +53,10 @@ func measureBacklog(ctx context.Context, r *run) (result, error) {
 	}
 	return result{
 		figures: []figure{took.figure(""), cpu.figure(""), memory.figure("")},
-		text: `The session is persistent, and notifications are published at QoS 1 while the agent is away, each with another token that the service refuses.
-Time is from CONNACK to the last PUBACK in the broker's log, processor time the daemon's since its start, less that of a start without notifications.
-The agent takes eight of them at once, then one in two seconds, and drops the others: a flood is not worked off for hours.`,
+		text: pointsTable("Notifications", took, cpu, memory) + `
+The daemon is stopped (SIGSTOP) while they are published at QoS 1, each with another token that the service refuses, and then goes on. Times are
+from there to the last PUBACK in the broker's log, which sends at most 20 at once. The agent takes eight of them, then one in two seconds, and drops
+the others: a flood is not worked off for hours. The processor time for few of them is that of starting proxies.`,
 		plots: []namedPlot{
 			{"backlog-time", growth("Notifications that have waited: time for each", "notifications", took, cpu)},
 			{"backlog-memory", growth("Notifications that have waited: memory of the daemon", "notifications", memory)},
@@ -63,26 +64,27 @@ The agent takes eight of them at once, then one in two seconds, and drops the ot
 	}, nil
 }
 
-// drain publishes count notifications for an agent that is away, starts it and
-// waits until it has acknowledged all.
-func (r *run) drain(ctx context.Context, l *lab.Lab, count int) (d drained, err error) {
-	if err := publishMany(ctx, l, count); err != nil {
-		return d, err
-	}
+// drain publishes count notifications for an agent that is stopped, lets it go
+// on and waits until it has acknowledged all.
+func drain(ctx context.Context, l *lab.Lab, a *lab.Agent, count int) (d drained, err error) {
 	log, err := os.Stat(l.Dir + "/log/mosquitto.log")
 	if err != nil {
 		return d, err
 	}
-	a, err := l.StartAgent(r.Bin)
+	before, err := readUsage(a.PID())
 	if err != nil {
 		return d, err
 	}
-	defer a.Stop()
-	c, err := a.WaitStage(ctx, "broker", status.OK, "")
+	a.Signal(syscall.SIGSTOP)
+	err = publishMany(ctx, l, count)
+	began := time.Now()
+	a.Signal(syscall.SIGCONT)
 	if err != nil {
 		return d, err
 	}
-	err = lab.Poll(ctx, drainEvery, func() error {
+	waitCtx, cancel := context.WithTimeout(ctx, drainWithin)
+	defer cancel()
+	err = lab.Poll(waitCtx, drainEvery, func() error {
 		if n, err := acknowledged(l, log.Size()); err != nil || n < count {
 			return fmt.Errorf("%d of %d are acknowledged: %w", n, count, err)
 		}
@@ -91,10 +93,8 @@ func (r *run) drain(ctx context.Context, l *lab.Lab, count int) (d drained, err 
 	if err != nil {
 		return d, err
 	}
-	d.took = time.Since(c.Since)
-	u, err := readUsage(a.PID())
-	d.cpu, d.peak = u.cpu, u.peak
-	return d, err
+	after, err := readUsage(a.PID())
+	return drained{time.Since(began), after.cpu - before.cpu, after.peak}, err
 }
 
 // acknowledged counts the device's PUBACKs in the broker's log from an offset on.
@@ -108,9 +108,6 @@ func acknowledged(l *lab.Lab, from int64) (int, error) {
 
 // publishMany publishes notifications over one connection, a line for each.
 func publishMany(ctx context.Context, l *lab.Lab, count int) error {
-	if count == 0 {
-		return nil
-	}
 	var lines strings.Builder
 	for i := range count {
 		payload, err := json.Marshal(map[string]any{

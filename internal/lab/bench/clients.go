@@ -47,8 +47,12 @@ func measureClients(ctx context.Context, r *run) (result, error) {
 		return result{}, err
 	}
 	return result{
-		figures: []figure{cpu.figure(""), p50.figure(""), p99.figure(""), memory.figure("")},
-		text: fmt.Sprintf(`Each client has a socket of its own and asks once in %s for %s, spread evenly, always for a new name. The memory is the daemon's in all; its cache
+		figures: []figure{
+			cpu.figure(""), p50.figure(""), memory.figure(""),
+			shown("answer with 1,000 clients, p99", "%.1f ms", p99.points[len(p99.points)-1][1]/1000),
+		},
+		text: pointsTable("Clients", cpu, p50, p99, memory) + fmt.Sprintf(`
+Each client has a socket of its own and asks once in %s for %s, spread evenly, always for a new name. The memory is the daemon's in all; its cache
 is full after 1,000 names.`, clientPace, clientTime),
 		plots: []namedPlot{
 			{"clients-time", growth("Clients of the stub: processor time and answers", "clients, each asking once a second", cpu, p50, p99)},

@@ -66,5 +66,21 @@ func growth(title, items string, curves ...curve) plot.Plot {
 	return p
 }
 
+// pointsTable shows all that was measured; the curves have the same numbers of items.
+func pointsTable(items string, curves ...curve) string {
+	rows := [][]string{{items}}
+	for _, c := range curves {
+		rows[0] = append(rows[0], c.name+" ("+c.unit+")")
+	}
+	for i, p := range curves[0].points {
+		row := []string{count(p[0])}
+		for _, c := range curves {
+			row = append(row, fmt.Sprintf("%.3g", c.points[i][1]))
+		}
+		rows = append(rows, row)
+	}
+	return table(rows)
+}
+
 // count is a number of items.
 func count(n float64) string { return fmt.Sprintf("%.0f", n) }

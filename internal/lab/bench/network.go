@@ -12,18 +12,25 @@ import (
 var networkCounts = []int{1, 3, 10, 30, 100, 300, 1000}
 
 const (
-	networkSettle = 3 * time.Second // until the daemon has seen all
+	networkQuiet  = 25 * time.Second // after which the daemon has given back what its start took
+	networkSettle = 3 * time.Second  // until the daemon has seen all
 	peeks         = 20
+	changes       = 10
+	changeEvery   = 100 * time.Millisecond // far enough apart to be seen one by one
 )
 
 // measureNetwork gives the device more and more interfaces, each with an address
 // and a route, as containers and VLANs do.
 func measureNetwork(ctx context.Context, r *run) (result, error) {
 	cpu := curve{name: "processor time for one that appears", unit: "µs"}
+	change := curve{name: "processor time for a change among them, by each", unit: "µs"}
 	memory, answer := curve{name: "memory of the daemon with interfaces", unit: "MB"}, curve{name: "status on the control socket", unit: "µs"}
 	err := r.with(ctx, lab.Options{}, func(l *lab.Lab, a *lab.Agent) error {
 		kind, err := idleKind(ctx, l.Device)
 		if err != nil {
+			return err
+		}
+		if err := sleep(ctx, networkQuiet); err != nil {
 			return err
 		}
 		there := 0
@@ -50,6 +57,11 @@ func measureNetwork(ctx context.Context, r *run) (result, error) {
 				return err
 			}
 			answer.points = append(answer.points, [2]float64{n, micro(took)})
+			one, err := changeTime(ctx, l, a)
+			if err != nil {
+				return err
+			}
+			change.points = append(change.points, [2]float64{n, micro(one) / n})
 			there = count
 		}
 		return a.WaitOK(ctx)
@@ -58,11 +70,13 @@ func measureNetwork(ctx context.Context, r *run) (result, error) {
 		return result{}, err
 	}
 	return result{
-		figures: []figure{cpu.figure(""), memory.figure(""), answer.figure("")},
-		text: fmt.Sprintf(`Interfaces of a kind that does nothing are made in one go from one number to the next, each with an address and a route. Processor time is what the
-daemon spends from the first until %s after the last, for each that is new; memory is the daemon's in all.`, networkSettle),
+		figures: []figure{cpu.figure(""), change.figure(""), memory.figure(""), answer.figure("")},
+		text: pointsTable("Interfaces", cpu, change, memory, answer) + fmt.Sprintf(`
+Interfaces of a kind that does nothing are made in one go from one number to the next, each with an address and a route. Processor time is what the
+daemon spends from the first until %s after the last, for each that is new. A change is an address that comes or goes: the daemon then reads the whole table again, so that one
+change costs as many times the figure as there are interfaces. Memory is the daemon's in all.`, networkSettle),
 		plots: []namedPlot{
-			{"network-time", growth("Interfaces with a route: time", "interfaces", cpu, answer)},
+			{"network-time", growth("Interfaces with a route: time", "interfaces", cpu, change, answer)},
 			{"network-memory", growth("Interfaces with a route: memory of the daemon", "interfaces", memory)},
 		},
 	}, nil
@@ -96,6 +110,25 @@ func addInterfaces(ctx context.Context, l *lab.Lab, kind string, from, to int) e
 	}
 	_, err := l.Device.Run(ctx, "ip", "-batch", file)
 	return err
+}
+
+// changeTime is what the daemon spends on an address that comes or goes.
+func changeTime(ctx context.Context, l *lab.Lab, a *lab.Agent) (time.Duration, error) {
+	before, err := processTime(a.PID())
+	if err != nil {
+		return 0, err
+	}
+	for i := range changes {
+		verb := []string{"add", "del"}[i%2]
+		if _, err := l.Device.Run(ctx, "ip", "addr", verb, "198.18.255.1/32", "dev", "idle0"); err != nil {
+			return 0, err
+		}
+		if err := sleep(ctx, changeEvery); err != nil {
+			return 0, err
+		}
+	}
+	after, err := processTime(a.PID())
+	return (after - before) / changes, err
 }
 
 // peekTime is how long the control socket takes, in the middle.

@@ -84,7 +84,9 @@ func joinPage(parts map[string]string) string {
 func summary(parts map[string]string) string {
 	var red, ok strings.Builder
 	for _, s := range sections {
-		for line := range strings.Lines(parts[s.name]) {
+		_, figures, _ := strings.Cut(parts[s.name], tableHead)
+		figures, _, _ = strings.Cut(figures, "\n\n") // other tables may follow
+		for line := range strings.Lines(strings.TrimRight(figures, "\n") + "\n") {
 			switch cells := strings.Split(strings.TrimSpace(line), " | "); {
 			case len(cells) != 4:
 			case strings.HasPrefix(cells[3], verdictRed):

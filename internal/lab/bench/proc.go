@@ -1,14 +1,14 @@
 package bench
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // usage is what a process has used, or uses, at one moment.
@@ -20,21 +20,19 @@ type usage struct {
 	peak    float64 // the largest rss so far
 }
 
-// readUsage reads a process from proc(5). CPU time is the sum over its threads,
-// in ns; that of the whole process is counted in ticks of 10 ms only.
+// readUsage reads a process from proc(5), and its CPU time from its clock.
 func readUsage(pid int) (usage, error) {
 	var u usage
-	tasks, err := filepath.Glob(proc(pid, "task/*"))
+	var err error
+	if u.cpu, err = processTime(pid); err != nil {
+		return u, err
+	}
+	tasks, err := filepath.Glob(proc(pid, "task/*/status"))
 	if err != nil {
 		return u, err
 	}
 	for _, task := range tasks {
-		cpu, err := threadTime(task)
-		if err != nil {
-			return u, fmt.Errorf("reading processor time: %w", err)
-		}
-		u.cpu += cpu
-		u.wakeups += number(task+"/status", "voluntary_ctxt_switches")
+		u.wakeups += number(task, "voluntary_ctxt_switches")
 	}
 	u.rss, u.pss = megabytes(number(proc(pid, "smaps_rollup"), "Rss")), megabytes(number(proc(pid, "smaps_rollup"), "Pss"))
 	u.peak = megabytes(number(proc(pid, "status"), "VmHWM"))
@@ -44,23 +42,16 @@ func readUsage(pid int) (usage, error) {
 	return u, nil
 }
 
-// threadTime is zero for a thread that has ended since it was listed.
-func threadTime(task string) (time.Duration, error) {
-	data, err := os.ReadFile(task + "/schedstat")
-	if err != nil {
-		// ESRCH comes from a thread that ends while it is read.
-		if errors.Is(err, fs.ErrNotExist) || !exists(task) {
-			return 0, nil
-		}
-		return 0, err
-	}
-	ns, err := strconv.ParseInt(strings.Fields(string(data))[0], 10, 64)
-	return time.Duration(ns), err
-}
+// schedClock makes a process's clock of its id (clock_getcpuclockid(3)): it
+// counts in ns, and threads that have ended as well.
+const schedClock = 2
 
-func exists(file string) bool {
-	_, err := os.Stat(file)
-	return err == nil
+func processTime(pid int) (time.Duration, error) {
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^pid)<<3|schedClock, &t); err != nil {
+		return 0, fmt.Errorf("reading the processor time of process %d: %w", pid, err)
+	}
+	return time.Duration(t.Nano()), nil
 }
 
 func proc(pid int, name string) string {

@@ -47,7 +47,8 @@ func measureTunnels(ctx context.Context, r *run) (result, error) {
 			memory.figure(""), cpu.figure(""), echo.figure(""),
 			daemon.memory.figure(""), daemon.open.figure(""),
 		},
-		text: fmt.Sprintf(`The daemon allows at most %d tunnels at once (`+"`tunnel.max_concurrent`"+`), each a process of its own. Up to there they are opened by notifications in a
+		text: pointsTable("Proxies", memory, cpu, echo) + "\n" + pointsTable("Tunnels of one daemon", daemon.memory, daemon.open) + fmt.Sprintf(`
+The daemon allows at most %d tunnels at once (`+"`tunnel.max_concurrent`"+`), each a process of its own. Up to there they are opened by notifications in a
 lab; up to %d the proxies are started as the daemon starts them, beside a double of the service. One proxy at rest takes %.1f MB (RSS).`,
 			maxTunnels, proxyCounts[len(proxyCounts)-1], memory.points[len(memory.points)-1][1]),
 		plots: []namedPlot{
