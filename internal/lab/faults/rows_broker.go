@@ -32,7 +32,7 @@ func brokerRows() []Row {
 		{Name: "broker restarted", How: "SIGTERM of mosquitto, which starts again at once", Soak: true, Passes: true,
 			Inject: func(ctx context.Context, r *Rig) error { return r.RestartBroker(ctx) }, Want: []Want{brokerAgain, brokerGone}},
 		{Name: "broker killed", How: "SIGKILL of mosquitto", Soak: true,
-			Inject: do(func(l *lab.Lab) error { l.StopBroker(); return nil }), Lift: start, Want: []Want{brokerGone}},
+			Inject: do(func(l *lab.Lab) error { l.StopBroker(); return nil }), Lift: start, Want: []Want{brokerGone}, World: connectQuota},
 		{Name: "RST storm", How: "something before the broker resets every connection at its second packet", Soak: true,
 			Inject: do(func(l *lab.Lab) error { return l.ResetBroker(true) }),
 			Lift:   do(func(l *lab.Lab) error { return l.ResetBroker(false) }), Want: []Want{brokerTLS}, World: connectQuota},
@@ -89,7 +89,7 @@ func takeover() Row {
 // shows is a row whose broker comes back with another certificate.
 func shows(name, how string, kind lab.BrokerCert) Row {
 	return Row{
-		Name: name, How: how, Soak: true, Want: []Want{brokerTLS},
+		Name: name, How: how, Soak: true, Want: []Want{brokerTLS}, World: connectQuota,
 		Inject: func(ctx context.Context, r *Rig) error { return r.BrokerShows(ctx, kind) },
 		Lift:   func(ctx context.Context, r *Rig) error { return r.BrokerShows(ctx, lab.CertGood) },
 	}
