@@ -141,9 +141,9 @@ func (a *absence) connect(lost, start time.Time) time.Time {
 	connects := backoff{base: connectBase, limit: connectMax, rand: a.random}
 	steps := ladder{rungs: openVPNRungs(a.recovery)}
 	steps.begin(lost)
+	_, rung, climbing := steps.next()
 	for start = start.Add(connects.next()); ; {
 		sending := start.Add(releaseTime)
-		_, rung, climbing := steps.next()
 		for _, packet := range firstPackets {
 			sent := sending.Add(packet)
 			if interrupted := climbing && rung.Before(sent); !interrupted && !sent.Before(a.back) {
@@ -152,6 +152,7 @@ func (a *absence) connect(lost, start time.Time) time.Time {
 		}
 		if start = sending.Add(answerLimit + connects.next()); climbing && !rung.After(start) {
 			start = a.climb(&steps, &connects)
+			_, rung, climbing = steps.next()
 		}
 	}
 }
