@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,6 +88,27 @@ func TestManualHasEveryKeyWithWhatItAccepts(t *testing.T) {
 		}
 		for j := range keys.NumField() {
 			look(section+"."+keys.Field(j).Tag.Get("yaml"), keys.Field(j).Tag.Get("accepts"))
+		}
+	}
+}
+
+// The page tells every exit status and every variable that commands look at.
+func TestManualHasExitStatusesAndVariables(t *testing.T) {
+	text := page(t, writtenManual(t), "edgeagent.8")
+	section := func(name string) string {
+		_, s, _ := strings.Cut(text, ".SH "+name+"\n")
+		s, _, _ = strings.Cut(s, "\n.SH ")
+		return s + "\n"
+	}
+	for code := range 10 {
+		known := code == exitOK || code == exitNotOK || code == exitUsage || code == exitUnreachable
+		if got := strings.Contains(section("EXIT STATUS"), fmt.Sprintf(".B %d\n", code)); got != known {
+			t.Errorf("exit status %d: told %t, want %t", code, got, known)
+		}
+	}
+	for _, name := range []string{envClientRuntimeDir, envRuntimeDir, envStateDir, "LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR", "TERM"} {
+		if !strings.Contains(section("ENVIRONMENT"), name) {
+			t.Errorf("edgeagent(8) lacks %s", name)
 		}
 	}
 }
