@@ -187,6 +187,7 @@ func englishTexts() map[string]string {
 		"mtu.unknown":       "the VPC resolver answers no padded question",
 		"mtu.ok":            "%d bytes, the device's own limit, go through",
 		"mtu.tcp":           "full TCP segments go through; the VPC resolver leaves questions over %d bytes unanswered",
+		"mtu.segment":       "full TCP segments go through; the VPC resolver answers no padded question over UDP",
 		"mtu.hole":          "packets of %d bytes go through, larger ones up to the device's %d are lost",
 		"mtu.fix":           "add `mssfix %[1]d` to the .ovpn file, or set the device's MTU to %[1]d; somewhere ICMP \"fragmentation needed\" is filtered.",
 		"ping.unmetered":    "no link is metered",

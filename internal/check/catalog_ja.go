@@ -188,6 +188,7 @@ func japaneseTexts() map[string]string {
 		"mtu.unknown":       "VPC のリゾルバーがパディング付きの問い合わせに応答しない",
 		"mtu.ok":            "%d バイト (デバイスの上限) まで通る",
 		"mtu.tcp":           "TCP は最大セグメントまで通る。VPC のリゾルバーが %d バイトを超える問い合わせに応答しないだけ",
+		"mtu.segment":       "TCP は最大セグメントまで通る。VPC のリゾルバーが UDP のパディング付きの問い合わせに応答しないだけ",
 		"mtu.hole":          "%d バイトまでは通る。それを超えると %d (デバイスの上限) まで失われる",
 		"mtu.fix":           ".ovpn ファイルに `mssfix %[1]d` を追加するか、デバイスの MTU を %[1]d にする。途中で ICMP (fragmentation needed) が遮断されている。",
 		"ping.unmetered":    "従量課金のリンクはない",

@@ -36,6 +36,8 @@ func checkMTU(ctx context.Context, x *examination) outcome {
 	sizes = append(sizes, mtu)
 	answered := tryAll(ctx, x, sizes)
 	switch largest := largestOf(sizes, answered); {
+	case largest == 0 && fullSegment(ctx, x):
+		return ok(say("mtu.segment"))
 	case largest == 0:
 		return skipped(say("mtu.unknown"))
 	case largest == mtu:

@@ -43,7 +43,7 @@ func TestCheckIsQuickHoweverMuchIsBroken(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			l, a := startOK(t, Options{Config: impatient})
+			l, a := startOK(t, Options{})
 			for _, broken := range tc.breaks {
 				must(t, broken(l))
 			}
