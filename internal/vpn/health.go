@@ -30,6 +30,7 @@ type health struct {
 	heard       time.Time     // when in last grew
 	quiet       bool          // the silence has been noticed
 	trusting    bool          // arriving bytes are proof enough
+	revived     bool          // bytes came after a silence, while a probe was under way
 	falseAlarms int           // silences that a probe proved harmless
 }
 
@@ -45,7 +46,8 @@ func (h *health) stopped() {
 }
 
 // bytes takes in OpenVPN's counter of bytes from the server. Bytes after a
-// silence are the first sign of recovery: a probe is due at once.
+// silence are the first sign of recovery: a probe is due at once, or as soon as the
+// one is over that was sent into the silence.
 func (h *health) bytes(now time.Time, in uint64) {
 	if in == h.in {
 		return
@@ -53,6 +55,7 @@ func (h *health) bytes(now time.Time, in uint64) {
 	h.in, h.heard = in, now
 	if h.quiet {
 		h.quiet = false
+		h.revived = h.next.IsZero()
 		h.hurry(now)
 	}
 }
@@ -126,7 +129,7 @@ func (h *health) answered(now time.Time) {
 	if h.quiet && h.failures == 0 {
 		h.falseAlarms++
 	}
-	h.quiet, h.heard, h.failures = false, now, 0
+	h.quiet, h.revived, h.heard, h.failures = false, false, now, 0
 	h.successes++
 	// A connection that was just made has proved itself by its handshake; one
 	// that was lost and came back by itself must answer up_after times.
@@ -144,9 +147,10 @@ func (h *health) failed(now, began time.Time) {
 	h.failures++
 	h.successes = 0
 	h.next = now.Add(h.probe.SuspectInterval)
-	if h.quiet || h.hasty && h.silent(now) || !h.proven && h.failures < firstProbes {
+	if h.quiet || h.revived || h.hasty && h.silent(now) || !h.proven && h.failures < firstProbes {
 		h.next = later(now, began.Add(probeSpacing))
 	}
+	h.revived = false
 	h.judge(now)
 }
 

@@ -103,6 +103,29 @@ func TestFailuresWhileBytesArriveAreTheResolvers(t *testing.T) {
 	}
 }
 
+// A probe that was sent into the silence tells nothing of what came after it.
+func TestBytesDuringAProbeMakeTheNextOneDue(t *testing.T) {
+	o := observe(time.Second)
+	o.pass(o.silenceAt().Sub(o.now))
+	o.noticeSilence(o.now)
+	for range firstProbes + 1 {
+		o.fail()
+	}
+	began := o.now
+	limit := o.begin(o.now)
+	o.pass(limit / 2)
+	o.bytes(o.now, 1000)
+	o.pass(limit / 2)
+	o.failed(o.now, began)
+	if got := o.next.Sub(o.now); got > probeSpacing {
+		t.Errorf("the next probe is due in %s, want %s at most", got, probeSpacing)
+	}
+	o.fail()
+	if got := o.next.Sub(o.now); got != o.probe.SuspectInterval {
+		t.Errorf("the one after it in %s, want %s again: bytes alone prove nothing", got, o.probe.SuspectInterval)
+	}
+}
+
 func TestProbeIsSkippedWhileTrafficProvesThePath(t *testing.T) {
 	o := observe(time.Second)
 	o.pass(o.probe.Interval)

@@ -141,7 +141,7 @@ func uplinkRows() []Row {
 		{Name: "default route gone", How: "`ip route del default`", Soak: true,
 			Inject: typed("ip route del default"), Lift: typed("ip route add default via 192.168.77.1"), Want: noUplink},
 		{Name: "uplink's address changes", How: "eth0 loses its address and gets another one of the same LAN, later the first again", Soak: true,
-			Inject: moveUplink, Lift: moveUplink, Want: append(append(noUplink, noAnswer...), lostForMs...), Passes: true},
+			Inject: moveUplink, Lift: moveUplink, Passes: true},
 	}
 }
 
