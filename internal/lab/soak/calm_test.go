@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"edgeagent/internal/lab/faults"
 	"edgeagent/internal/status"
 )
 
@@ -56,5 +57,16 @@ func TestWell(t *testing.T) {
 	}
 	if well(status.Snapshot{}) == nil {
 		t.Error("a daemon without stages is well")
+	}
+}
+
+// TestBound: only the world's own timers are waited for longer.
+func TestBound(t *testing.T) {
+	ours, worlds := step{}, step{row: faults.Row{World: "a rival"}}
+	if got := (round{steps: []step{ours, ours}}).bound(); got != wellBound {
+		t.Errorf("%s without a timer of the world's", got)
+	}
+	if got := (round{steps: []step{ours, worlds}}).bound(); got != worldBound {
+		t.Errorf("%s with one", got)
 	}
 }
