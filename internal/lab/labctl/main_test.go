@@ -179,3 +179,21 @@ func readUntil(t *testing.T, r interface{ Read([]byte) (int, error) }, want stri
 		}
 	}
 }
+
+// In a shell of the device the program is found by its name, from wherever the
+// lab was started.
+func TestOfferedProgramIsFound(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "device"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Dir(os.Args[0]))
+	if err := offer(filepath.Base(os.Args[0]), dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("/")
+	t.Setenv("PATH", filepath.Join(dir, "device"))
+	if found, err := exec.LookPath("edgeagent"); err != nil {
+		t.Errorf("%s: %v", found, err)
+	}
+}

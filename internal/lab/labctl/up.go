@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -29,6 +30,9 @@ func up(ctx context.Context, out io.Writer, bin string) (err error) {
 	fmt.Fprintln(out, "  bin/labctl shell vpc      the far side")
 	fmt.Fprintf(out, "Logs are in %s/log, all that the device sends in %s.\n", l.Dir, l.Capture.File)
 	if bin != "" {
+		if err := offer(bin, l.Dir); err != nil {
+			return err
+		}
 		if _, err := l.StartAgent(bin); err != nil {
 			return err
 		}
@@ -37,6 +41,15 @@ func up(ctx context.Context, out io.Writer, bin string) (err error) {
 	fmt.Fprintln(out, "Ctrl-C takes everything down.")
 	<-ctx.Done()
 	return nil
+}
+
+// offer puts the program where shells of the device look for it.
+func offer(bin, dir string) error {
+	whole, err := filepath.Abs(bin)
+	if err != nil {
+		return err
+	}
+	return os.Symlink(whole, filepath.Join(dir, "device", "edgeagent"))
 }
 
 // shell replaces this program by a shell, or by a command, on a node of the
