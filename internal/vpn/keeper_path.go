@@ -22,8 +22,9 @@ type routing struct {
 // newRouting is of a run that nobody has asked for routes yet.
 func newRouting() routing { return routing{forced: map[netip.Addr]bool{}} }
 
-// need notes addresses; they stay until the end of the run.
-func (r *routing) need(addrs []netip.Addr) { r.hosts = appendNew(r.hosts, addrs...) }
+// need notes addresses; they stay until the end of the run, or until many others
+// were asked for.
+func (r *routing) need(addrs []netip.Addr) { r.hosts = appendLatest(r.hosts, addrs...) }
 
 // connected takes in that OpenVPN has a connection: a new one, or news of the
 // one there is. The device is looked at each time: with the same options

@@ -193,9 +193,8 @@ func (r *roads) resume() error {
 // guard has addresses of the VPC refused from now on where no link takes them.
 func (r *roads) guard(addrs ...netip.Addr) error {
 	r.mu.Lock()
-	before := len(r.hosts)
-	r.hosts = appendNew(r.hosts, addrs...)
-	news := len(r.hosts) > before
+	news := slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !slices.Contains(r.hosts, a) })
+	r.hosts = appendLatest(r.hosts, addrs...)
 	r.mu.Unlock()
 	if !news {
 		return nil

@@ -98,3 +98,8 @@ const (
 // rejectsBeforeSlow is how many handshakes in a row must die after the client's
 // certificate was sent before the silence is taken for a refusal: one may be loss.
 const rejectsBeforeSlow = 3
+
+// maxHosts is how many single addresses are routed into the link, and refused
+// beside it. The endpoint's and the tunneling service's are a handful; but each
+// time they move there are others, and a daemon runs for years.
+const maxHosts = 64

@@ -120,3 +120,11 @@ func appendNew(list []netip.Addr, more ...netip.Addr) []netip.Addr {
 	}
 	return list
 }
+
+// appendLatest appends like appendNew, what is in list already anew, and drops the
+// oldest beyond maxHosts.
+func appendLatest(list []netip.Addr, more ...netip.Addr) []netip.Addr {
+	list = slices.DeleteFunc(list, func(a netip.Addr) bool { return slices.Contains(more, a) })
+	list = appendNew(list, more...)
+	return slices.Delete(list, 0, max(0, len(list)-maxHosts))
+}

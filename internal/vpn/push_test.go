@@ -46,3 +46,21 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("%v, want %v", p.servers, want)
 	}
 }
+
+// TestLatestAddresses: what is asked for again stays, what nobody asks for any
+// more makes room.
+func TestLatestAddresses(t *testing.T) {
+	first, steady := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
+	list := appendLatest(nil, first, steady, steady)
+	for next := netip.MustParseAddr("10.1.0.0"); len(list) < maxHosts; next = next.Next() {
+		list = appendLatest(list, next, steady)
+	}
+	if !slices.Contains(list, first) {
+		t.Fatalf("%s is gone of %d", first, len(list))
+	}
+	last := netip.MustParseAddr("10.2.0.0")
+	list = appendLatest(list, last)
+	if len(list) != maxHosts || slices.Contains(list, first) || !slices.Contains(list, steady) || list[maxHosts-1] != last {
+		t.Errorf("%d addresses: %v", len(list), list)
+	}
+}
