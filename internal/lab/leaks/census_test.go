@@ -60,6 +60,8 @@ func TestNormal(t *testing.T) {
 		{route, "broadcast 172.31.0.63 dev tun0", "broadcast 172.31.0.62 dev tun0", false, "the pool's broadcast"},
 		{route, "default via 192.168.77.1 dev eth0 linkdown", "default via 192.168.77.1 dev eth0", true, "a cable out"},
 		{rule, "100: from all fwmark 0x1 lookup 100", "101: from all fwmark 0x2 lookup 100", false, "another rule"},
+		{route, "default dev ppp0 table 158003 proto 158", "default dev ppp0 table 158005 proto 158", true, "a link's own table"},
+		{rule, "15800: from all oif ppp0 lookup 158003 proto 158", "15800: from all oif ppp0 lookup 15800 proto 158", false, "a table of another kind"},
 		{filter, "counter packets 5 bytes 900 accept", "counter packets 7 bytes 1200 accept", true, "a counter"},
 	} {
 		one, two := normal(c.kind, c.one), normal(c.kind, c.two)

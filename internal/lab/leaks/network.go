@@ -46,6 +46,8 @@ var (
 	// OpenVPN takes the first tun device that is free, which is the second one if it
 	// is quicker than the end of the process before it.
 	tunName = regexp.MustCompile(`\btun\d+\b`)
+	// The agent numbers a link's own routing table by the interface's number.
+	ownTable = regexp.MustCompile(`\b(table|lookup) 158\d{3}\b`)
 	// The kernel makes up a link-local address for each new interface, and seconds
 	// later, when nobody else on the link has it, the route to it.
 	linkLocal = regexp.MustCompile(`\bfe80::[0-9a-f:]*[0-9a-f]\b`)
@@ -65,6 +67,7 @@ func normal(k kind, line string) string {
 	}
 	line = ifindex.ReplaceAllString(strings.ReplaceAll(line, `\`, " "), "")
 	line = tunName.ReplaceAllString(line, "tunN")
+	line = ownTable.ReplaceAllString(line, "$1 158N")
 	line = moving.ReplaceAllString(line, "")
 	line = carrier.ReplaceAllString(line, "")
 	line = anyIPv4.ReplaceAllStringFunc(line, unpooled)

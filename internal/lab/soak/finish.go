@@ -77,8 +77,11 @@ func (s *soak) countMessages(ctx context.Context) error {
 		}
 		return nil
 	})
-	if lost != nil {
-		s.red("%v", lost)
+	switch {
+	case s.result.Lost > 0:
+		s.red("%d of %d messages have not arrived", s.result.Lost, s.result.Sent)
+	case lost != nil:
+		s.red("messages cannot be counted: %v", lost)
 	}
 	s.say("%d messages, %d lost, %d sent again", s.result.Sent, s.result.Lost, s.result.Repeated)
 	return nil
@@ -98,8 +101,11 @@ func (s *soak) countLeaks(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil {
-		s.red("left behind: %v", err)
+	switch {
+	case len(s.result.Leaks) > 0:
+		s.red("left behind: %s", strings.Join(s.result.Leaks, "; "))
+	case err != nil:
+		s.red("what is left behind cannot be counted: %v", err)
 	}
 	return nil
 }
