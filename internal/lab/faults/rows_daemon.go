@@ -265,9 +265,9 @@ func starve(ctx context.Context, r *Rig) error {
 // clockRows cannot be played where all machines share one clock.
 func clockRows() []Row {
 	const why = "the lab's machines share this computer's clock, which must not be set, and CLOCK_REALTIME has no namespace; " +
-		"a clock that is stepped is played on a kernel of its own, by `make test-arm-boot`, and a world that is ahead of the clock by `make test-os`"
+		"TestClockJumps of `make test-arm-boot` plays it on a board with a kernel of its own"
 	return []Row{
-		{Name: "clock a year ahead", How: "the clock jumps", LeftOut: why},
-		{Name: "clock a year behind", How: "the clock jumps", LeftOut: why},
+		{Name: "clock a year ahead", How: "the clock jumps while the daemon runs", LeftOut: why},
+		{Name: "clock a year behind", How: "the clock jumps while the daemon runs", LeftOut: why},
 	}
 }

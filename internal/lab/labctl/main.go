@@ -20,7 +20,8 @@ const usage = `usage: labctl up [EDGEAGENT]        bring a lab up, with the agen
                                     measure the agent, write the page
        labctl field EDGEAGENT       break it in every way, write down what it says
        labctl faults [-run REGEXP] [-parallel N] [-o FILE] EDGEAGENT
-                                    break it while it runs, measure how it comes back
+                                    break it while it runs, measure how it comes back;
+                                    $EDGEAGENT_FAULT_LOGS: directory for logs of red rows
        labctl soak [-for 1h] [-seed N] [-o FILE] EDGEAGENT
                                     everything at random, for a long time
        labctl fleet DIR             simulate a fleet's return, write DIR/fleet.md and its pictures
