@@ -46,6 +46,7 @@ var sections = []section{
 	{"clients", "Growth: clients of the stub", 2 * time.Minute, measureClients},
 	{"backlog", "Growth: notifications that have waited", 3 * time.Minute, measureBacklog},
 	{"network", "Growth: interfaces and routes", 3 * time.Minute, measureNetwork},
+	{"rivals", "Beside the stack that a user would build", 16 * time.Minute, measureRivals},
 	{"rivals", "Coming back, beside the stack of the articles", 20 * time.Minute, measureRivals},
 }
 

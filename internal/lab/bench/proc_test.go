@@ -1,8 +1,10 @@
 package bench
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -48,5 +50,27 @@ func TestUsageGrows(t *testing.T) {
 func TestUsageOfNobody(t *testing.T) {
 	if u, err := readUsage(1 << 30); err == nil {
 		t.Errorf("a process that is not there has %+v", u)
+	}
+}
+
+func TestGuestsMemoryIsToldFromTheEmulators(t *testing.T) {
+	smaps := `555577c80000-555578774000 rw-p 00000000 00:00 0                          [heap]
+Size:              11216 kB
+Rss:               10000 kB
+100000010000-100000638000 r--p 00010000 08:01 42                         /usr/bin/edgeagent
+Rss:                1000 kB
+Pss:                 900 kB
+14de13c00000-14de14800000 rw-p 00000000 00:00 0
+Rss:                2000 kB
+7f787a000000-7f787a228000 r--p 00000000 08:01 43                         /usr/bin/qemu-aarch64-static
+Rss:                 500 kB
+`
+	guest, whole, err := residents(strings.NewReader(smaps))
+	got := fmt.Sprintf("%.3f of %.3f MB", guest, whole)
+	if want := "3.072 of 13.824 MB"; err != nil || got != want {
+		t.Errorf("%s, %v; want %s", got, err, want)
+	}
+	if _, _, err := residents(strings.NewReader("555577c80000-555578774000 rw-p 0 00:00 0\nRss: 7 kB\n")); err == nil {
+		t.Error("an emulator without a guest is no error")
 	}
 }

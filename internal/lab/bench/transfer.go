@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"edgeagent/internal/lab"
@@ -38,7 +37,10 @@ cores, so the rate is the whole path's; processor time is that of the proxy, of 
 
 // ofRow judges what the proxy's measurement tells.
 func ofRow(r benchproxy.Row) figure {
-	format := "%.1f " + strings.ReplaceAll(r.Unit, "%", "%%")
+	format := map[string]string{"%": "%.3f %%", "ms/MB": "%.2f ms/MB", "µs": "%.0f µs", "MB/s": "%.0f MB/s"}[r.Unit]
+	if format == "" {
+		format = "%.1f " + r.Unit
+	}
 	switch {
 	case r.Goal == 0:
 		return shown("proxy: "+r.What, format, r.Value)
