@@ -48,8 +48,12 @@ type Growth struct {
 	PerHour     float64 // bytes, by least squares over the calms
 }
 
-// warmTime is how long a daemon may take to reach the memory that it works with.
-const warmTime = time.Minute
+// warmTime is how long a daemon may take to reach the memory that it works with,
+// telling how long it must be watched: the collector of garbage makes waves.
+const (
+	warmTime = time.Minute
+	telling  = 10 * time.Minute
+)
 
 // Growth returns that of the daemon that lived longest, its first minute left out.
 // It is zero if none was seen three times.
@@ -70,6 +74,15 @@ func (r Result) Growth() Growth {
 		}
 	}
 	return best
+}
+
+// String is for people.
+func (g Growth) String() string {
+	slope := fmt.Sprintf("%+.2f MB/h by least squares", g.PerHour/1e6)
+	if g.Life < telling {
+		slope = "too short a time for a slope"
+	}
+	return fmt.Sprintf("%.1f MB, %.1f MB %s later; %s", g.First/1e6, g.Last/1e6, g.Life.Round(time.Second), slope)
 }
 
 func growth(all []Figures) Growth {
@@ -121,7 +134,7 @@ func Write(w io.Writer, r Result, command string) error {
 		{"messages at QoS 1", fmt.Sprintf("%d, %d lost, %d sent again by the broker", r.Sent, r.Lost, r.Repeated)},
 		{"well again after", fmt.Sprintf("%.1f s in the median", r.middle().Seconds())},
 		{"left behind", cmp.Or(strings.Join(r.Leaks, "; "), "nothing")},
-		{"memory", fmt.Sprintf("%.1f MB, %.1f MB %s later; %+.2f MB/h", g.First/1e6, g.Last/1e6, g.Life.Round(time.Second), g.PerHour/1e6)},
+		{"memory", g.String()},
 		{"descriptors, goroutines at the calms", r.span()},
 	}
 	fmt.Fprint(&b, "| what | figure |\n|---|---|\n")

@@ -23,6 +23,9 @@ func TestGrowth(t *testing.T) {
 	if g.Life != 29*time.Minute || math.Abs(g.PerHour-6e6) > 1 || math.Abs(g.Last-g.First-2.9e6) > 1 {
 		t.Errorf("%+v, want 6 MB/h in 29 minutes", g)
 	}
+	if got := g.String(); got != "20.1 MB, 23.0 MB 29m0s later; +6.00 MB/h by least squares" {
+		t.Errorf("%q", got)
+	}
 	if g := (Result{Figures: lived(1, 0, 3, 1)}).Growth(); g != (Growth{}) {
 		t.Errorf("%+v of two figures", g)
 	}
@@ -43,7 +46,7 @@ func TestWrite(t *testing.T) {
 	}
 	for _, want := range []string{
 		"**All was well.**", "| command | `make soak HOURS=1 SEED=42` |", "1h0m0s, 3 rounds, 3 things", "| 0 of 99 on",
-		"7200, 0 lost, 12 sent again", "| 2.0 s in the median |", "| left behind | nothing |", "+0.00 MB/h", "| 20 to 22, 40 to 40 |",
+		"7200, 0 lost, 12 sent again", "| 2.0 s in the median |", "| left behind | nothing |", "20.0 MB 3m0s later; too short a time for a slope", "| 20 to 22, 40 to 40 |",
 		"| after | s |\n|---|---:|\n| broker dead | 9.0 |\n", "| broker dead | 1 |\n| reload | 2 |\n",
 	} {
 		if !strings.Contains(page(), want) {
