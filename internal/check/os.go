@@ -34,7 +34,7 @@ func checkOS(_ context.Context, x *examination) outcome {
 // checkLeak looks each private name up as other programs do. It is only run
 // while those ask the stub: otherwise the question itself would be the leak.
 func checkLeak(ctx context.Context, x *examination) outcome {
-	found, good := list{between: "; "}, list{between: ", "}
+	found, good := list{between: "; "}, list{between: "; "}
 	for _, n := range privateNames(x) {
 		o := n.compare(ctx, x)
 		switch o.state {

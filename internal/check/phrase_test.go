@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"edgeagent/internal/config"
 	"edgeagent/internal/status"
 )
 
@@ -86,7 +87,7 @@ func literals(t *testing.T, dir string) string {
 		for _, tok, lit := s.Scan(); tok != token.EOF; _, tok, lit = s.Scan() {
 			if tok == token.STRING {
 				text, _ := strconv.Unquote(lit)
-				all.WriteString(text + "\n")
+				all.WriteString(text + "\n" + strings.ReplaceAll(text, `\"`, `"`) + "\n") // as in a tag
 			}
 		}
 	}
@@ -106,7 +107,7 @@ func TestPhrasesAreStillSaid(t *testing.T) {
 		}
 		pieces := strings.FieldsFunc(p.english, func(r rune) bool { return r == '*' })
 		longest := slices.MaxFunc(pieces, func(a, b string) int { return len(a) - len(b) })
-		if !strings.Contains(said, strings.Trim(longest, " :,;()")) {
+		if !strings.Contains(said, strings.Trim(longest, " :,;()?")) {
 			t.Errorf("nobody says %q any more", p.english)
 		}
 	}
@@ -151,6 +152,32 @@ func TestFaultsOfAConfigurationInJapanese(t *testing.T) {
 	}
 	if files := checkFiles(t.Context(), x); files.state != Error || !strings.Contains(files.finding.in(japanese()), "/none.pem がない") {
 		t.Errorf("a file that is missing beside them: %s %s", files.state, files.finding.in(japanese()))
+	}
+}
+
+// TestBadConfigurationsInJapanese goes through those that the configuration's own
+// tests collect. English is left only in quotes, and in what the YAML library says.
+func TestBadConfigurationsInJapanese(t *testing.T) {
+	files, err := filepath.Glob("../config/testdata/bad/*.yaml")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	notOurs := regexp.MustCompile(`"[^"]*"|YAML の誤り: .*`)
+	sentence := regexp.MustCompile(`[a-z]{3,} [a-z]{2,}`)
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = config.Parse("f.yaml", data)
+		if err == nil {
+			continue // what is bad is a file that it names
+		}
+		for line := range strings.Lines(japanese().translate(err.Error())) {
+			if english := sentence.FindString(notOurs.ReplaceAllString(line, "")); english != "" {
+				t.Errorf("%s: %q is English: %s", filepath.Base(f), english, line)
+			}
+		}
 	}
 }
 

@@ -1,13 +1,15 @@
 package check
 
+import "slices"
+
 // japanesePhrases are what the agent's other parts, the kernel and the C library
 // say. The more specific come first. What is missing here is shown in English.
 func japanesePhrases() []phrase {
-	all := filePhrases()
-	all = append(all, configPhrases()...)
+	all := slices.Concat(filePhrases(), refusalPhrases(), configPhrases())
 	all = append(all, profilePhrases()...)
 	all = append(all, linkPhrases()...)
-	return append(all, brokerPhrases()...)
+	all = append(all, brokerPhrases()...)
+	return append(all, acceptsPhrases()...)
 }
 
 // filePhrases are about the files that the configuration names.
@@ -81,7 +83,7 @@ func configPhrases() []phrase {
 		{"empty", "空欄"},
 		{"no value", "値がない"},
 		{"write one, or delete the line", "値を書くか、行を削除する"},
-		{"found *, *", "値は *: *"},
+		{"found *, *", "値は *。*"},
 		{"found several lines or a control character", "複数行または制御文字がある"},
 		{"found * bytes", "* バイトある"},
 		{"found *", "値は *"},
@@ -104,7 +106,10 @@ func configPhrases() []phrase {
 		{"add the path of the file downloaded from AWS Client VPN", "AWS Client VPN からダウンロードしたファイルのパスを書く"},
 		{"copy the shipped minimal.yaml there and fill it in, or name another file", "付属の minimal.yaml をそこへコピーして記入するか、別のファイルを指定する"},
 		{"write the path of the file", "ファイルのパスを書く"},
+		{"write the key as one word", "キーを 1 つの単語で書く"},
+		{"write \"key: value\" lines below it", "その下に \"キー: 値\" の行を書く"},
 		{"write *", "* と書く"},
 		{"add the unit, such as *", "単位を付ける (例: *)"},
+		{"a key that is *", "キーが *"},
 	}
 }

@@ -9,6 +9,7 @@ func profilePhrases() []phrase {
 		{"tls-verify runs a script, and no scripts are run", "tls-verify はスクリプトを使うが、スクリプトは実行されない"},
 		{"remove the line if the check is not needed", "検査が不要なら行を削除する"},
 		{"* without a file asks for a password, and nobody is there to type it", "* にファイル名がなくパスワードの入力を求めるが、入力する人がいない"},
+		{"* (line *)", "* (* 行目)"},
 		{"<*> has no end", "<*> が閉じられていない"},
 		{"reading the certificate: *", "証明書を読めない: *"},
 		{"reading the key: *", "鍵を読めない: *"},

@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"edgeagent/internal/config"
@@ -12,8 +11,8 @@ import (
 // checkProfile reads the .ovpn files for what cannot work, for what works badly,
 // and names what the agent leaves out of them.
 func checkProfile(_ context.Context, x *examination) outcome {
-	var files, left []string
-	faults, traps := list{between: "\n"}, list{between: "\n"}
+	var files []string
+	faults, traps, left := list{between: "\n"}, list{between: "\n"}, list{between: ", "}
 	for _, l := range x.config.Links {
 		if l.Type != config.LinkOpenVPN {
 			continue
@@ -28,7 +27,9 @@ func checkProfile(_ context.Context, x *examination) outcome {
 			faults.parts = append(faults.parts, foreign(f))
 		}
 		traps.parts = append(traps.parts, pitfalls(l.Config, x.config)...)
-		left = append(left, in.Left...)
+		for _, l := range in.Left {
+			left.parts = append(left.parts, foreign(l))
+		}
 	}
 	switch {
 	case len(faults.parts) > 0:
@@ -37,9 +38,8 @@ func checkProfile(_ context.Context, x *examination) outcome {
 		return warning(traps, say("profile.traps.fix"))
 	case len(files) == 0:
 		return skipped(say("profile.none"))
-	case len(left) > 0:
-		slices.Sort(left)
-		return ok(say("profile.left", strings.Join(files, ", "), strings.Join(left, ", ")))
+	case len(left.parts) > 0:
+		return ok(say("profile.left", strings.Join(files, ", "), left))
 	}
 	return ok(plain(strings.Join(files, ", ")))
 }

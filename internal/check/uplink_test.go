@@ -12,7 +12,7 @@ import (
 func TestLease(t *testing.T) {
 	for name, tc := range map[string]struct {
 		address string
-		seconds int // that are left
+		seconds int64 // that are left
 		state   State
 		words   string
 	}{
@@ -26,7 +26,7 @@ func TestLease(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		said, o := judgeLease("eth0", netlink.Addr{IPNet: &net.IPNet{IP: ip, Mask: network.Mask}, ValidLft: tc.seconds})
+		said, o := judgeLease("eth0", netlink.Addr{IPNet: &net.IPNet{IP: ip, Mask: network.Mask}, ValidLft: int(tc.seconds)})
 		if o == nil {
 			good := ok(said)
 			o = &good
