@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -61,6 +62,9 @@ type Row struct {
 	// instead; "" if it is played.
 	LeftOut string
 }
+
+// errNotInjected ends a Lift or an After whose Inject came to nothing.
+var errNotInjected = errors.New("the fault was not injected")
 
 // Want is a root cause: a stage and its reason. Stage "daemon" is a daemon that
 // does not answer.

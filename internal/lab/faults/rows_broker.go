@@ -81,8 +81,14 @@ func takeover() Row {
 		Name: "takeover fight", How: "mosquitto_sub with this device's client id and certificate, which comes back 1 s after each kick",
 		Quiet: true, Soak: true, Want: []Want{brokerTakeover},
 		Inject: func(_ context.Context, r *Rig) (err error) { rival, err = r.StartRival(); return err },
-		Lift:   func(context.Context, *Rig) error { rival.Kill(); return nil },
-		World:  "the other device: whoever comes back at once throws it out again, so this one waits 1 to 2 min",
+		Lift: func(context.Context, *Rig) error {
+			if rival == nil {
+				return errNotInjected
+			}
+			rival.Kill()
+			return nil
+		},
+		World: "the other device: whoever comes back at once throws it out again, so this one waits 1 to 2 min",
 	}
 }
 
@@ -116,6 +122,7 @@ func addressDead() Row {
 		Name: "one of two addresses dead", How: "packets to the address that the session uses vanish", Soak: true,
 		Want: []Want{brokerSilent, brokerAgain},
 		Inject: func(ctx context.Context, r *Rig) error {
+			dead = netip.Addr{}
 			s, err := r.Agent.Peek(ctx)
 			if err != nil {
 				return err
@@ -129,6 +136,11 @@ func addressDead() Row {
 			dead = at.Addr()
 			return r.BrokerAddrDead(dead, true)
 		},
-		After: func(_ context.Context, r *Rig) error { return r.BrokerAddrDead(dead, false) },
+		After: func(_ context.Context, r *Rig) error {
+			if !dead.IsValid() {
+				return errNotInjected
+			}
+			return r.BrokerAddrDead(dead, false)
+		},
 	}
 }

@@ -2,6 +2,8 @@ package faults
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"edgeagent/internal/lab"
@@ -51,14 +53,20 @@ func distorted(name, how string, d lab.Distortion, want []Want) Row {
 	return Row{
 		Name: name, How: how, Want: want, Soak: true,
 		Inject: func(ctx context.Context, r *Rig) (err error) {
-			if between, err = r.DistortResolver(d); err != nil || len(want) > 0 {
+			between, err = r.DistortResolver(d)
+			if err != nil || len(want) > 0 {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(ctx, DetectBound)
 			defer cancel()
 			return between.Answered(ctx)
 		},
-		Lift: func(context.Context, *Rig) error { return between.Restore() },
+		Lift: func(context.Context, *Rig) error {
+			if between == nil {
+				return errNotInjected
+			}
+			return between.Restore()
+		},
 	}
 }
 
@@ -80,8 +88,17 @@ func resolvConfRows() []Row {
 		{Name: "resolv.conf a directory", How: "`rm /etc/resolv.conf; mkdir /etc/resolv.conf`", Soak: true,
 			Inject: typed("rm /etc/resolv.conf && mkdir /etc/resolv.conf"), Lift: typed("rmdir /etc/resolv.conf"), Want: dnsTrampled},
 		{Name: "resolv.conf immutable", How: "somebody's own file with `chattr +i`", Soak: true,
-			Inject: typed(harden), Lift: typed("chattr -i /etc/resolv.conf"), Want: dnsTrampled},
+			Inject: hardened, Lift: typed("chattr -i /etc/resolv.conf"), Want: dnsTrampled},
 		{Name: "resolv.conf mounted over", How: "a read-only bind mount of somebody's own file", Soak: true,
 			Inject: typed(mountOwn), Lift: typed("umount /etc/resolv.conf"), Want: dnsTrampled},
 	}
+}
+
+// hardened makes resolv.conf immutable, where the file system knows that.
+func hardened(ctx context.Context, r *Rig) error {
+	err := typed(harden)(ctx, r)
+	if err != nil && (strings.Contains(err.Error(), "not supported") || strings.Contains(err.Error(), "Inappropriate ioctl")) {
+		return fmt.Errorf("%w: %w", ErrLeftOut, err)
+	}
+	return err
 }

@@ -1,7 +1,9 @@
 package faults
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"testing"
@@ -74,5 +76,19 @@ func TestWhatStaysIsNoLeak(t *testing.T) {
 	r.Stays = ""
 	if got := r.leaks(slices.Clone(left)); !slices.Equal(got, left) {
 		t.Errorf("with nothing that may stay, of %v it is %v that leaks", left, got)
+	}
+}
+
+// TestLiftingWhatWasNotInjected: in a soak a fault may come to nothing, and its
+// end comes all the same.
+func TestLiftingWhatWasNotInjected(t *testing.T) {
+	for name, end := range map[string]func(context.Context, *Rig) error{
+		"a distortion": distorted("", "", lab.Distortion{}, nil).Lift, "a rival": takeover().Lift, "a dead address": addressDead().After,
+		"a service down": serviceDown().After, "a service lost": serviceLost().After, "a half-open tunnel": serviceHalfOpen().Lift,
+		"its end": serviceHalfOpen().After, "a tunnel without sshd": sshdDead().After,
+	} {
+		if err := end(t.Context(), &Rig{}); !errors.Is(err, errNotInjected) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

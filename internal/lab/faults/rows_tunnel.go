@@ -50,8 +50,27 @@ func works(ctx context.Context, r *Rig) error {
 	})
 }
 
+// hangUp closes a tunnel as the office does.
+func hangUp(t *lab.Tunnel) error {
+	if t == nil {
+		return errNotInjected
+	}
+	return t.Close()
+}
+
+// shut has the service close a tunnel that the office is not connected to.
+func shut(r *Rig, t tunneling.Tunnel) error {
+	if t.ID == "" {
+		return errNotInjected
+	}
+	return r.Tunneling.Close(t.ID)
+}
+
 // carries runs a command through a tunnel.
 func carries(ctx context.Context, t *lab.Tunnel) error {
+	if t == nil {
+		return errNotInjected
+	}
 	out, err := t.SSH(ctx, "hostname")
 	if err == nil && strings.TrimSpace(out) != lab.Thing {
 		err = fmt.Errorf("ssh ends at %q", out)
@@ -106,13 +125,14 @@ func serviceDown() Row {
 	return Row{
 		Name: "tunneling service down", How: "its port refuses when a tunnel is announced", Quiet: true, Soak: true, Want: []Want{tunnelGone},
 		Inject: func(ctx context.Context, r *Rig) (err error) {
+			t = tunneling.Tunnel{}
 			if err = r.TunnelingDown(true); err == nil {
 				t, err = r.Announce(ctx, "SSH")
 			}
 			return err
 		},
 		Lift:  do(func(l *lab.Lab) error { return l.TunnelingDown(false) }),
-		After: func(_ context.Context, r *Rig) error { return r.Tunneling.Close(t.ID) },
+		After: func(_ context.Context, r *Rig) error { return shut(r, t) },
 	}
 }
 
@@ -135,7 +155,7 @@ func serviceLost() Row {
 		After: func(ctx context.Context, _ *Rig) error {
 			ctx, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
-			return errors.Join(carries(ctx, t), t.Close())
+			return errors.Join(carries(ctx, t), hangUp(t))
 		},
 	}
 }
@@ -176,12 +196,15 @@ func serviceHalfOpen() Row {
 		Lift: func(ctx context.Context, r *Rig) error {
 			ctx, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
+			if w == nil {
+				return errNotInjected
+			}
 			if err := w.Connected(ctx); err != nil {
 				return err
 			}
 			return greeted(ctx, w)
 		},
-		After: func(_ context.Context, r *Rig) error { return r.Tunneling.Close(t.ID) },
+		After: func(_ context.Context, r *Rig) error { return shut(r, t) },
 	}
 }
 
@@ -223,6 +246,6 @@ func sshdDead() Row {
 			defer cancel()
 			return errors.Join(r.StartSSHD(ctx), carries(ctx, t))
 		},
-		After: func(context.Context, *Rig) error { return t.Close() },
+		After: func(context.Context, *Rig) error { return hangUp(t) },
 	}
 }
