@@ -58,6 +58,15 @@ func TestOutageIsNoticedBeforePingRestartAndEndsWithinAPause(t *testing.T) {
 		t.Fatalf("%d links noticed nothing in 3 min", r.kept)
 	}
 	r.check(t, [2]time.Duration{11 * time.Second, pingRestart}, [2]time.Duration{handshakeTime, connectMax + 6*time.Second})
+	restarts := 0
+	for _, d := range r.downs {
+		if d > 18100*time.Millisecond {
+			restarts++
+		}
+	}
+	if restarts > len(r.downs)/10 {
+		t.Errorf("%d of %d links noticed it no sooner than OpenVPN itself", restarts, len(r.downs))
+	}
 	var late int
 	for _, b := range r.backs {
 		if b > 15*time.Second {
