@@ -58,14 +58,23 @@ func secured(where, host string, s tls.ConnectionState) words {
 // checkConnect sends CONNECT with a client id of its own, which a policy may
 // well refuse although the daemon's is fine.
 func checkConnect(ctx context.Context, x *examination) outcome {
-	return judgeConnect(x, x.trial.Connect(ctx))
+	f := x.trial.Connect(ctx)
+	if f != nil && ctx.Err() != nil {
+		return fault(say("connect.silent", x.trial.Address()), say("connect.silent.fix"))
+	}
+	return judgeConnect(x, f)
 }
 
-// judgeConnect says what it means that the broker has refused, if it has.
+// judgeConnect says what it means that the broker has refused, if it has. What is
+// no refusal has nothing to do with the client id: TLS 1.3 tells only now that a
+// certificate is not accepted.
 func judgeConnect(x *examination, f *status.Finding) outcome {
 	id := x.config.MQTT.ClientID + trialSuffix
-	if f == nil {
+	switch {
+	case f == nil:
 		return ok(say("connect.ok", id)).learning(func(x *examination) { x.connected = true })
+	case f.Reason != status.ReasonRefused:
+		return fault(stageSays(*f), stageHint(*f))
 	}
 	if c, known := x.stage("broker"); known && c.State.Usable() {
 		return skipped(say("connect.second", id, plain(c.Detail)))
@@ -83,13 +92,20 @@ func checkSubscribe(ctx context.Context, x *examination) outcome {
 	case !x.connected:
 		return skipped(say("run.waits", "broker.connect"))
 	}
-	return judgeSubscribe(x, x.trial.Subscribe(ctx))
+	f := x.trial.Subscribe(ctx)
+	if f != nil && ctx.Err() != nil {
+		return fault(say("subscribe.silent", x.trial.Address()), say("connect.silent.fix"))
+	}
+	return judgeSubscribe(x, f)
 }
 
 // judgeSubscribe says what it means that the broker has refused, if it has.
 func judgeSubscribe(x *examination, f *status.Finding) outcome {
-	if f == nil {
+	switch {
+	case f == nil:
 		return ok(plain("$aws/things/" + x.config.Device.Thing + "/tunnels/notify"))
+	case f.Reason != status.ReasonUnsubscribed:
+		return fault(stageSays(*f), stageHint(*f))
 	}
 	id := x.config.MQTT.ClientID + trialSuffix
 	switch c, known := x.stage("broker"); {

@@ -36,9 +36,16 @@ func TestSecondClientID(t *testing.T) {
 		"daemon not subscribed":  {broker(status.Degraded, status.ReasonUnsubscribed), Skipped, Error, "beside the daemon's", "not allowed (SUBACK 0x80)"},
 		"daemon refused as well": {broker(status.Down, status.ReasonRefused), Warning, Warning, "client id gw-042-check", "client id gw-042-check"},
 	} {
-		want(t, name+", CONNECT", judgeConnect(with(tc.daemon), refused), tc.connect, tc.connected)
+		closed := *refused
+		closed.Reason = status.ReasonRefused
+		want(t, name+", CONNECT", judgeConnect(with(tc.daemon), &closed), tc.connect, tc.connected)
 		want(t, name+", SUBSCRIBE", judgeSubscribe(with(tc.daemon), refused), tc.subscribe, tc.subscribed)
 	}
+	// What has nothing to do with the policy is an error whatever the daemon says.
+	certificate := &status.Finding{Stage: "broker", Reason: status.ReasonTLS, Detail: "10.0.6.105:8883 refuses this device's certificate: revoked", Hint: "x"}
+	well := with(broker(status.OK, status.ReasonConnected))
+	want(t, "certificate refused", judgeConnect(well, certificate), Error, "refuses this device's certificate")
+	want(t, "path lost", judgeSubscribe(well, &status.Finding{Stage: "broker", Reason: status.ReasonUnreachable, Detail: "no route", Hint: "x"}), Error, "no route")
 	want(t, "granted", judgeSubscribe(with(nil), nil), OK, "$aws/things/gw-042/tunnels/notify")
 	want(t, "accepted", judgeConnect(with(nil), nil), OK, "accepted with client id gw-042-check")
 }
