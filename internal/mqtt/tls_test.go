@@ -116,6 +116,31 @@ func TestUnknownClientCertificate(t *testing.T) {
 	}
 }
 
+// TestCutHandshake: a firewall that lets connections begin and then resets them
+// is no matter of certificates alone.
+func TestCutHandshake(t *testing.T) {
+	t.Parallel()
+	l := must(net.Listen("tcp", "127.0.0.1:0"))
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1))
+			_ = conn.(*net.TCPConn).SetLinger(0) // a reset
+			conn.Close()
+		}
+	}()
+	r := newRig(t, newCerts(t), newPath(l.Addr().String()))
+	r.run()
+	u := r.down(status.ReasonTLS, "closed during the TLS handshake")
+	if !strings.Contains(u.Hint, "cuts connections") {
+		t.Errorf("hint %q", u.Hint)
+	}
+}
+
 func TestOldTLSIsRefused(t *testing.T) {
 	t.Parallel()
 	c := newCerts(t)

@@ -57,7 +57,11 @@ func (s *Session) tlsFault(where string, err error, leaf *x509.Certificate) *fau
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return unreachable("%s: no answer to TLS within %s", where, handshakeTimeout)
 	case closedByPeer(err):
-		return &fault{reason: status.ReasonTLS, detail: where + ": closed during the TLS handshake"}
+		// A certificate that is not accepted comes as an alert nearly always.
+		return &fault{
+			reason: status.ReasonTLS, detail: where + ": closed during the TLS handshake",
+			hint: "find what cuts connections on the way, as firewalls do; check that the certificate is active in AWS IoT.",
+		}
 	}
 	return &fault{reason: status.ReasonTLS, detail: fmt.Sprintf("%s: %s", where, plain(err, handshakeTimeout))}
 }

@@ -132,6 +132,7 @@ var japanese = catalogue{
 		"check that the certificate is registered and active in AWS IoT, and that mqtt.cert is the right file.":                  "証明書が AWS IoT に登録されて有効であること、mqtt.cert が正しいファイルであることを確認してください。",
 		"compare this device's clock with the true time; renew the certificate if it is right.":                                  "この機器の時計を実際の時刻と比べてください。正しければ、証明書を更新してください。",
 		"check endpoint.host, and that the private hosted zone's record leads to the right VPC endpoint.":                        "endpoint.host と、プライベートホストゾーンのレコードが正しい VPC エンドポイントを指していることを確認してください。",
+		"find what cuts connections on the way, as firewalls do; check that the certificate is active in AWS IoT.":               "途中で接続を切断しているもの (ファイアウォールなど) を探し、証明書が AWS IoT で有効であることを確認してください。",
 		"compare this device's clock with the true time; if it is right, the broker's certificate must be renewed.":              "この機器の時計を実際の時刻と比べてください。正しければ、ブローカーの証明書の更新が必要です。",
 		"allow iot:Publish and iot:RetainPublish on the topic, or empty mqtt.status_topic.":                                      "そのトピックに対する iot:Publish と iot:RetainPublish を許可するか、mqtt.status_topic を空にしてください。",
 		"load the operator's profile into the eSIM.":                                                                             "通信事業者のプロファイルを eSIM に書き込んでください。",
