@@ -27,6 +27,14 @@ const maxPathBytes = 107
 // dialTimeout is how long a daemon that may be alive has to accept.
 const dialTimeout = time.Second
 
+// lockPatience is how long the lock is waited for. A daemon that is killed between
+// fork and exec of a program leaves it for a moment to that child, which is not yet
+// another program; lockEvery paces the tries.
+const (
+	lockPatience = time.Second
+	lockEvery    = 10 * time.Millisecond
+)
+
 // Listen opens the control socket at path. A lock beside it keeps two daemons
 // apart that start at the same moment; a socket that a killed daemon left behind
 // is replaced. The error wraps ErrRunning if a daemon is alive. Close the
@@ -70,7 +78,14 @@ func takeLock(name string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the runtime directory: %w", err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	begun := time.Now()
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begun) > lockPatience {
+			break
+		}
+		time.Sleep(lockEvery)
+	}
 	if err == nil {
 		return f, nil
 	}

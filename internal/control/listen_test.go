@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func socketPath(t *testing.T) string { return filepath.Join(t.TempDir(), "control.sock") }
@@ -60,6 +61,24 @@ func TestListenTwice(t *testing.T) {
 		t.Fatalf("after the first has ended: %v", err)
 	}
 	again.Close()
+}
+
+// A daemon that was killed as it started a program has left its lock to a child
+// that is not that program yet.
+func TestListenWaitsForALockThatIsAboutToGo(t *testing.T) {
+	path := socketPath(t)
+	killed, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed.UnixListener.Close()
+	timer := time.AfterFunc(5*lockEvery, func() { killed.lock.Close() })
+	defer timer.Stop()
+	next, err := Listen(path)
+	if err != nil {
+		t.Fatalf("the daemon that is to follow: %v", err)
+	}
+	next.Close()
 }
 
 // Of many daemons that start at once over a stale socket, one wins.
