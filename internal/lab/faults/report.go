@@ -17,7 +17,7 @@ real openvpn, unbound and mosquitto, or the stand-in for AWS IoT Core where mosq
 A fault is put in while messages for the device are published at QoS 1, five a second. *Named* is how long until ` + "`edgeagent status`" + ` named
 the right cause; *back* how long from the end of the fault (of the repair, or of the fault itself if nothing is repaired) until all was well and stayed so for %s.
 Messages are counted by the broker's log and by the daemon's own count of what it has read: *lost* are those that the broker took and the device never
-acknowledged or never read. *Open* are packets of private names or addresses on the site's cable. *Left over* compares processes, file descriptors, goroutines,
+acknowledged or never read. The daemon's own messages to its status topic must end in a retained one that says what the daemon says. *Open* are packets of private names or addresses on the site's cable. *Left over* compares processes, file descriptors, goroutines,
 routes, rules and files with those before the fault. Bounds: named within %s; back within %s of the repair, or, where
 nobody repairs anything but the agent itself, within the sum of both; nothing lost, nothing in the open, nothing left over.
 

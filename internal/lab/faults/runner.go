@@ -49,9 +49,7 @@ func (row Row) Run(ctx context.Context, bin string) Result {
 	}
 	ctx, cancel := context.WithTimeout(ctx, rowTime)
 	defer cancel()
-	opts := row.Options
-	opts.BrokerKeeps = opts.AWSIoT == nil
-	l, err := lab.Start(ctx, opts)
+	l, err := lab.Start(ctx, row.telling())
 	if err != nil {
 		res.Err = err
 		return res
@@ -257,6 +255,9 @@ func (p *play) finish(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("counting messages: %w", err)
 		}
+	}
+	if err := p.told(ctx); err != nil {
+		return fmt.Errorf("the office was not told: %w", err)
 	}
 	if p.res.Inject == nil {
 		return nil // there was no time before the fault to compare with
