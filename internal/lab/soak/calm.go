@@ -67,17 +67,20 @@ func (r round) bound() time.Duration {
 	return wellBound
 }
 
-// served waits until all is well and other programs on the device find the
-// endpoint, which they may not yet with a loss that has still to be noticed. It
-// returns when both began.
+// served waits until all is well, other programs on the device find the endpoint
+// and a message has come through, neither of which need be so with a loss that has
+// still to be noticed. It returns when all of it began.
 func (s *soak) served(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, hopeless)
 	defer cancel()
-	began := time.Now()
+	began, read := time.Now(), size(s.BrokerLog())
 	for late := time.Duration(0); ; late = time.Since(began) {
 		took, err := s.well(ctx, well)
 		if err != nil {
 			return 0, err
+		}
+		if !acknowledged(s.BrokerLog(), read) {
+			continue
 		}
 		out, err := s.Device.Run(ctx, "getent", "ahostsv4", lab.EndpointHost)
 		if err == nil && strings.HasPrefix(out, vpcPrefix) {

@@ -3,6 +3,7 @@ package soak
 import (
 	"bufio"
 	"io"
+	"os"
 	"regexp"
 	"strconv"
 
@@ -48,6 +49,30 @@ func readLedger(log io.Reader) (ledger, error) {
 		}
 	}
 	return l, lines.Err()
+}
+
+// size is that of a file in bytes, 0 if it is not there.
+func size(name string) int64 {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// acknowledged reports whether the device has acknowledged a message in what
+// follows the first so many bytes of the log.
+func acknowledged(name string, after int64) bool {
+	log, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer log.Close()
+	if _, err := log.Seek(after, io.SeekStart); err != nil {
+		return false
+	}
+	text, err := io.ReadAll(log)
+	return err == nil && ackLine.Match(text)
 }
 
 // lost counts the messages that the broker has taken and the device has never

@@ -1,6 +1,8 @@
 package soak
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -37,6 +39,18 @@ func TestLedger(t *testing.T) {
 		if got := l.lost(c.taken[:]); got != c.lost {
 			t.Errorf("taken %v: %d lost, want %d", c.taken, got, c.lost)
 		}
+	}
+}
+
+func TestAcknowledged(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "log")
+	if acknowledged(name, size(name)) {
+		t.Error("without a log")
+	}
+	must(t, os.WriteFile(name, []byte(logged), 0o600))
+	last := int64(strings.LastIndex(logged, "Received PUBACK from gw-042"))
+	if !acknowledged(name, 0) || !acknowledged(name, last) || acknowledged(name, last+1) || acknowledged(name, size(name)) {
+		t.Error("the last acknowledgement is not told from what follows it")
 	}
 }
 
