@@ -55,11 +55,11 @@ type patient struct {
 	dice Dice
 }
 
-// patience5 is the window after a refusal, the longest of the back-off's.
-const patience5 = 5 * time.Minute
+// refusalWindow is the window after a refusal, the longest of the back-off's.
+const refusalWindow = 5 * time.Minute
 
 // Refused implements Client.
-func (p patient) Refused(now time.Time) time.Time { return now.Add(p.dice.Below(patience5)) }
+func (p patient) Refused(now time.Time) time.Time { return now.Add(p.dice.Below(refusalWindow)) }
 
 // Run is one line of the report.
 type Run struct {
