@@ -28,8 +28,9 @@ func (l *Lab) Announce(ctx context.Context, services ...string) (tunneling.Tunne
 	return t, l.Notify(ctx, t.DestinationToken, services...)
 }
 
-// StopSSHD kills the device's sshd with all its sessions.
-func (l *Lab) StopSSHD() error {
+// StopSSHD kills the device's sshd with all its sessions, and waits until they
+// are gone.
+func (l *Lab) StopSSHD(ctx context.Context) error {
 	pids, err := l.Device.Processes("sshd")
 	if err == nil && len(pids) == 0 {
 		err = fmt.Errorf("it does not run")
@@ -39,10 +40,21 @@ func (l *Lab) StopSSHD() error {
 			err = killErr
 		}
 	}
+	if err == nil {
+		err = Poll(ctx, readyEvery, l.noSSHD)
+	}
 	if err != nil {
 		return fmt.Errorf("stopping sshd: %w", err)
 	}
 	return nil
+}
+
+func (l *Lab) noSSHD() error {
+	pids, err := l.Device.Processes("sshd")
+	if err == nil && len(pids) > 0 {
+		err = fmt.Errorf("%v are still there", pids)
+	}
+	return err
 }
 
 // StartSSHD starts the device's sshd again.

@@ -172,12 +172,12 @@ func TestRival(t *testing.T) {
 func TestStopSSHD(t *testing.T) {
 	t.Parallel()
 	l := start(t, Options{})
-	must(t, l.StopSSHD())
+	must(t, l.StopSSHD(within(t, testTimeout)))
 	_, err := l.Device.Dial(t.Context(), "tcp", "127.0.0.1:22")
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("without sshd: %v", err)
 	}
-	if err := l.StopSSHD(); err == nil {
+	if err := l.StopSSHD(t.Context()); err == nil {
 		t.Error("it was stopped twice")
 	}
 	must(t, l.StartSSHD(t.Context()))

@@ -233,7 +233,7 @@ func sshdDead() Row {
 			if t, err = r.OpenTunnel(ctx, "SSH"); err == nil {
 				err = carries(ctx, t)
 			}
-			if err = errors.Join(err, r.StopSSHD()); err != nil {
+			if err = errors.Join(err, r.StopSSHD(ctx)); err != nil {
 				return err
 			}
 			if carries(ctx, t) == nil {
