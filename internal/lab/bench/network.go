@@ -24,13 +24,17 @@ const (
 func measureNetwork(ctx context.Context, r *run) (result, error) {
 	cpu := curve{name: "processor time for one that appears", unit: "µs"}
 	change := curve{name: "processor time for a change among them, by each", unit: "µs"}
-	memory, answer := curve{name: "memory of the daemon with interfaces", unit: "MB"}, curve{name: "status on the control socket", unit: "µs"}
+	memory, answer := curve{name: "memory of the daemon for each interface", unit: "kB"}, curve{name: "status on the control socket", unit: "µs"}
 	err := r.with(ctx, lab.Options{}, func(l *lab.Lab, a *lab.Agent) error {
 		kind, err := idleKind(ctx, l.Device)
 		if err != nil {
 			return err
 		}
 		if err := sleep(ctx, networkQuiet); err != nil {
+			return err
+		}
+		base, err := readUsage(a.PID())
+		if err != nil {
 			return err
 		}
 		there := 0
@@ -51,7 +55,7 @@ func measureNetwork(ctx context.Context, r *run) (result, error) {
 			}
 			n := float64(count)
 			cpu.points = append(cpu.points, [2]float64{n, micro(after.cpu-before.cpu) / float64(count-there)})
-			memory.points = append(memory.points, [2]float64{n, after.rss})
+			memory.points = append(memory.points, [2]float64{n, (after.rss - base.rss) * 1000 / n})
 			took, err := peekTime(ctx, a)
 			if err != nil {
 				return err
@@ -74,10 +78,11 @@ func measureNetwork(ctx context.Context, r *run) (result, error) {
 		text: pointsTable("Interfaces", cpu, change, memory, answer) + fmt.Sprintf(`
 Interfaces of a kind that does nothing are made in one go from one number to the next, each with an address and a route. Processor time is what the
 daemon spends from the first until %s after the last, for each that is new. A change is an address that comes or goes: the daemon then reads the whole table again, so that one
-change costs as many times the figure as there are interfaces. Memory is the daemon's in all.`, networkSettle),
+change costs as many times the figure as there are interfaces. Memory is what is resident above a daemon that has been left alone: for
+few of them that is what waking up takes, for many what one reading of the whole table takes.`, networkSettle),
 		plots: []namedPlot{
 			{"network-time", growth("Interfaces with a route: time", "interfaces", cpu, change, answer)},
-			{"network-memory", growth("Interfaces with a route: memory of the daemon", "interfaces", memory)},
+			{"network-memory", growth("Interfaces with a route: memory for each", "interfaces", memory)},
 		},
 	}, nil
 }

@@ -14,7 +14,7 @@ const head = `# Performance
 
 Written by ` + "`make bench`" + `, section by section; ` + "`sudo bin/labctl bench -only NAME bin/edgeagent`" + ` measures one of them again.
 Everything runs in labs on one machine: the agent, its OpenVPN, and the VPC with everything in it share its cores.
-Each section says when and on what it was measured.
+Each section says when and on what it was measured. How a whole fleet comes back is simulated: [fleet.md](fleet.md).
 `
 
 // tableHead is the head of every table of figures.

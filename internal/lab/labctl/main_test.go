@@ -33,7 +33,7 @@ func labctl(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 func TestWrongUsage(t *testing.T) {
-	for _, args := range [][]string{{}, {"no"}, {"demo"}, {"up", "a", "b"}, {"soak"}, {"soak", "-for", "0s", "x"}, {"sweep", "x"}} {
+	for _, args := range [][]string{{}, {"no"}, {"demo"}, {"bench"}, {"bench", "-no"}, {"bench", "a", "b"}, {"up", "a", "b"}, {"soak"}, {"soak", "-for", "0s", "x"}, {"sweep", "x"}} {
 		var stderr bytes.Buffer
 		cmd := labctl(t.Context(), args...)
 		cmd.Stderr = &stderr
