@@ -76,8 +76,11 @@ func judgeConnect(x *examination, f *status.Finding) outcome {
 	case f.Reason != status.ReasonRefused:
 		return fault(stageSays(*f), stageHint(*f))
 	}
-	if c, known := x.stage("broker"); known && c.State.Usable() {
+	switch c, known := x.stage("broker"); {
+	case known && c.State.Usable():
 		return skipped(say("connect.second", id, plain(c.Detail)))
+	case known && c.Reason == status.ReasonRefused: // its own id is refused as well
+		return fault(stageSays(*f), stageHint(*f))
 	}
 	return warning(say("connect.refused", id, stageSays(*f)), say("connect.fix", stageHint(*f)))
 }

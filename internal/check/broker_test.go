@@ -34,7 +34,7 @@ func TestSecondClientID(t *testing.T) {
 		"no daemon":              {nil, Warning, Warning, "client id gw-042-check: not allowed", "client id gw-042-check: not allowed"},
 		"daemon well":            {broker(status.OK, status.ReasonConnected), Skipped, Skipped, "beside the daemon's, which is connected: 10.0.6.105:8883", "the daemon is subscribed"},
 		"daemon not subscribed":  {broker(status.Degraded, status.ReasonUnsubscribed), Skipped, Error, "beside the daemon's", "not allowed (SUBACK 0x80)"},
-		"daemon refused as well": {broker(status.Down, status.ReasonRefused), Warning, Warning, "client id gw-042-check", "client id gw-042-check"},
+		"daemon refused as well": {broker(status.Down, status.ReasonRefused), Error, Warning, "not allowed", "client id gw-042-check"},
 	} {
 		closed := *refused
 		closed.Reason = status.ReasonRefused
