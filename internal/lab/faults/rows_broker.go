@@ -41,9 +41,10 @@ func brokerRows() []Row {
 			Lift:   do(func(l *lab.Lab) error { l.FreezeBroker(false); return nil }), Want: []Want{brokerSilent},
 			World: "the keepalive: 230 s, the longest that AWS allows, then 10 s for the answer"},
 		quirky("CONNACK 7", "the stand-in for AWS IoT Core ends the session and refuses every CONNECT with code 7",
-			awsiot.Quirks{ConnackCode: 7}, brokerRefuses),
+			awsiot.Quirks{ConnackCode: 7}, brokerRefuses, connectQuota),
 		quirky("slow CONNACK", "the stand-in for AWS IoT Core ends the session and answers CONNECT after 15 s",
-			awsiot.Quirks{ConnackDelay: 15 * time.Second}, brokerGone),
+			awsiot.Quirks{ConnackDelay: 15 * time.Second}, brokerGone,
+			"the 15 s: a CONNECT that was given up is taken in by then, and throws out the session that came after it (MQTT 3.1.1, 3.1.4)"),
 		takeover(),
 		shows("broker's certificate of another CA", "the endpoint's name, signed by somebody else", lab.CertOtherCA),
 		shows("broker's certificate expired", "it ended yesterday", lab.CertExpired),
@@ -56,9 +57,9 @@ func brokerRows() []Row {
 
 // quirky is a row with the stand-in for AWS IoT Core, which takes to a quirk
 // when the session ends.
-func quirky(name, how string, q awsiot.Quirks, want Want) Row {
+func quirky(name, how string, q awsiot.Quirks, want Want, world string) Row {
 	return Row{
-		Name: name, How: how, Options: lab.Options{AWSIoT: &awsiot.Quirks{}}, Want: []Want{want}, World: connectQuota,
+		Name: name, How: how, Options: lab.Options{AWSIoT: &awsiot.Quirks{}}, Want: []Want{want}, World: world,
 		Inject: func(_ context.Context, r *Rig) error {
 			r.AWS.Set(func(now *awsiot.Quirks) { *now = q })
 			if !r.AWS.Kick(lab.Thing) {
