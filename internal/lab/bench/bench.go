@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"edgeagent/internal/lab"
@@ -29,25 +30,26 @@ type section struct {
 	name, title string
 	limit       time.Duration // of all of it
 	measure     func(context.Context, *run) (result, error)
+	// waits: nearly all of its time is waiting, and what it looks at are single
+	// processes; all such sections are measured at once.
+	waits bool
 }
 
-// sections are in the order of the page. Those that wait for minutes come last:
-// whoever looks at a first figure should not have to.
+// sections are in the order of the page.
 var sections = []section{
-	{"start", "From nothing to a session", 2 * time.Minute, measureStart},
-	{"notify", "From a notification to a tunnel", 2 * time.Minute, measureNotify},
-	{"transfer", "Bytes through a tunnel", 4 * time.Minute, measureTransfer},
-	{"dns", "The DNS stub beside unbound and dnsmasq", 3 * time.Minute, measureDNS},
-	{"status", "Asking for the status", time.Minute, measureStatus},
-	{"sizes", "What is downloaded and installed", time.Minute, measureSizes},
-	{"arm", "Memory on ARM", 2 * time.Minute, measureARM},
-	{"idle", "While nothing happens", 8 * time.Minute, measureIdle},
-	{"tunnels", "Growth: tunnels", 4 * time.Minute, measureTunnels},
-	{"clients", "Growth: clients of the stub", 2 * time.Minute, measureClients},
-	{"backlog", "Growth: notifications that have waited", 3 * time.Minute, measureBacklog},
-	{"network", "Growth: interfaces and routes", 3 * time.Minute, measureNetwork},
-	{"rivals", "Beside the stack that a user would build", 16 * time.Minute, measureRivals},
-	{"rivals", "Coming back, beside the stack of the articles", 20 * time.Minute, measureRivals},
+	{"start", "From nothing to a session", 2 * time.Minute, measureStart, false},
+	{"notify", "From a notification to a tunnel", 2 * time.Minute, measureNotify, false},
+	{"transfer", "Bytes through a tunnel", 4 * time.Minute, measureTransfer, false},
+	{"dns", "The DNS stub beside unbound and dnsmasq", 3 * time.Minute, measureDNS, false},
+	{"status", "Asking for the status", time.Minute, measureStatus, false},
+	{"sizes", "What is downloaded and installed", time.Minute, measureSizes, false},
+	{"arm", "Memory on ARM", 2 * time.Minute, measureARM, true},
+	{"idle", "While nothing happens", 8 * time.Minute, measureIdle, true},
+	{"tunnels", "Growth: tunnels", 4 * time.Minute, measureTunnels, true},
+	{"clients", "Growth: clients of the stub", 2 * time.Minute, measureClients, false},
+	{"backlog", "Growth: notifications that have waited", 3 * time.Minute, measureBacklog, false},
+	{"network", "Growth: interfaces and routes", 3 * time.Minute, measureNetwork, false},
+	{"rivals", "Coming back, beside the stack of the articles", 20 * time.Minute, measureRivals, false},
 }
 
 // Sections returns the names of all sections, in the order of the page.
@@ -63,6 +65,7 @@ func Sections() []string {
 type run struct {
 	Options
 	machine machine
+	mu      *sync.Mutex // of the page and of Progress
 }
 
 // result is what a section has found.
@@ -93,37 +96,53 @@ func Run(ctx context.Context, o Options) error {
 	if o.Bin, err = filepath.Abs(o.Bin); err != nil {
 		return err
 	}
-	r := &run{Options: o, machine: readMachine()}
-	var errs []error
-	for _, s := range sections {
-		if len(o.Only) > 0 && !slices.Contains(o.Only, s.name) {
-			continue
-		}
-		if err := r.one(ctx, s); err != nil {
-			errs = append(errs, fmt.Errorf("measuring %s: %w", s.name, err))
-		}
-		if ctx.Err() != nil {
-			break
+	r := &run{Options: o, machine: readMachine(), mu: new(sync.Mutex)}
+	return r.all(ctx)
+}
+
+// all measures what is asked for: the sections that wait at once, when the
+// others are done.
+func (r *run) all(ctx context.Context) error {
+	errs := make([]error, len(sections))
+	var waiting sync.WaitGroup
+	for _, waits := range []bool{false, true} {
+		for i, s := range sections {
+			if s.waits != waits || len(r.Only) > 0 && !slices.Contains(r.Only, s.name) || ctx.Err() != nil {
+				continue
+			}
+			measure := func() {
+				if err := r.one(ctx, s); err != nil {
+					errs[i] = fmt.Errorf("measuring %s: %w", s.name, err)
+				}
+			}
+			if waits {
+				waiting.Go(measure)
+			} else {
+				measure()
+			}
 		}
 	}
-	return errors.Join(errs...)
+	waiting.Wait()
+	return errors.Join(append(errs, ctx.Err())...)
 }
 
 // one measures a section and puts it into the page.
 func (r *run) one(ctx context.Context, s section) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
-	begin := time.Now()
-	r.say("%s: %s", s.name, s.title)
-	load := loadAverage()
+	begin, load := time.Now(), loadAverage()
+	r.say("measuring %s", s.name)
 	res, err := s.measure(ctx, r)
 	if err != nil {
 		return err
 	}
+	lines := []string{fmt.Sprintf("%s, after %s:", s.name, time.Since(begin).Round(time.Second))}
 	for _, f := range res.figures {
-		r.say("  %s", f)
+		lines = append(lines, "  "+f.String())
 	}
-	r.say("  took %s", time.Since(begin).Round(time.Second))
+	r.say("%s", strings.Join(lines, "\n"))
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if err := writePlots(r.Page, res.plots); err != nil {
 		return err
 	}
@@ -132,6 +151,8 @@ func (r *run) one(ctx context.Context, s section) error {
 
 // say reports progress.
 func (r *run) say(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	fmt.Fprintf(r.Progress, format+"\n", args...)
 }
 

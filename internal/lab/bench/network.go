@@ -13,7 +13,7 @@ var networkCounts = []int{1, 3, 10, 30, 100, 300, 1000}
 
 const (
 	networkQuiet  = 25 * time.Second // after which the daemon has given back what its start took
-	networkSettle = 3 * time.Second  // until the daemon has seen all
+	networkSettle = 2 * time.Second  // until the daemon has seen all
 	peeks         = 20
 	changes       = 10
 	changeEvery   = 100 * time.Millisecond // far enough apart to be seen one by one

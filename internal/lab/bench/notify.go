@@ -8,10 +8,8 @@ import (
 	"edgeagent/internal/status"
 )
 
-const (
-	notifyRounds = 12
-	notifyPause  = 2 * time.Second // the agent takes a burst of 8, then one in this time
-)
+// notifyRounds is how many notifications the agent takes without a pause.
+const notifyRounds = burst
 
 // measureNotify measures from the notification to the proxy's WebSocket.
 func measureNotify(ctx context.Context, r *run) (result, error) {
@@ -33,8 +31,7 @@ the message goes through broker and VPN, the agent starts the proxy, the proxy g
 	}, err
 }
 
-// tunnelOnce opens a tunnel, closes it and waits until the agent may take the
-// next notification, whose number it limits.
+// tunnelOnce opens a tunnel and closes it again.
 func tunnelOnce(ctx context.Context, l *lab.Lab, a *lab.Agent) (time.Duration, error) {
 	t, err := l.OpenTunnel(ctx, "SSH")
 	if err != nil {
@@ -43,8 +40,6 @@ func tunnelOnce(ctx context.Context, l *lab.Lab, a *lab.Agent) (time.Duration, e
 	if err := t.Close(); err != nil {
 		return 0, err
 	}
-	if _, err := a.WaitStage(ctx, "tunnel", status.OK, status.ReasonIdle); err != nil {
-		return 0, err
-	}
-	return t.Connected.Sub(t.Notified), sleep(ctx, notifyPause)
+	_, err = a.WaitStage(ctx, "tunnel", status.OK, status.ReasonIdle)
+	return t.Connected.Sub(t.Notified), err
 }
