@@ -1,9 +1,12 @@
 package bench
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -109,5 +112,34 @@ func TestTheMachineHasNoName(t *testing.T) {
 	got := m.describe(time.Now(), loadAverage())
 	if strings.Contains(got, name) || strings.Contains(got, "?") || !strings.Contains(got, " cores, ") {
 		t.Errorf("it is described as %s", got)
+	}
+}
+
+// A section that cannot be measured leaves what is known of it.
+func TestAFailureLeavesThePageAsItWas(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "performance.md")
+	var progress strings.Builder
+	r := &run{Options: Options{Page: file, Progress: &progress}, mu: new(sync.Mutex)}
+	s := sectionNamed(t, "idle")
+	s.measure = func(context.Context, *run) (result, error) {
+		return result{figures: []figure{shown("memory", "7 MB")}}, nil
+	}
+	if err := r.one(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(before), "7 MB") || !strings.Contains(progress.String(), "  memory: 7 MB\n") {
+		t.Fatalf("%s\nprogress: %s, %v", before, &progress, err)
+	}
+	s.limit = time.Millisecond
+	s.measure = func(ctx context.Context, _ *run) (result, error) {
+		<-ctx.Done()
+		return result{figures: []figure{shown("memory", "0 MB")}}, ctx.Err()
+	}
+	if err := r.one(t.Context(), s); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want the section's limit", err)
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
+		t.Errorf("the page has changed: %s, %v", after, err)
 	}
 }
