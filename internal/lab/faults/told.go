@@ -19,27 +19,30 @@ const statusTopic = "edgeagent/" + lab.Thing + "/status"
 // messages, and sends the first of a session twice.
 const toldTime = 30 * time.Second
 
-// telling has the daemon publish its status, unless the row says otherwise. The
-// stand-in for AWS IoT Core has rules of its own for what may be published.
+// topicKey is what a row sets that wants another topic, or none.
+const topicKey = "mqtt.status_topic"
+
+// tells reports whether the daemon publishes its status in this row. The stand-in
+// for AWS IoT Core has rules of its own for what may be published.
+func (row Row) tells() bool {
+	_, own := row.Options.Config[topicKey]
+	return row.Options.AWSIoT == nil && !own
+}
+
+// telling are the row's options, with what all rows have.
 func (row Row) telling() lab.Options {
 	opts := row.Options
-	if opts.AWSIoT != nil {
-		return opts
-	}
-	opts.BrokerKeeps = true
-	opts.Config = maps.Clone(opts.Config)
-	if opts.Config == nil {
-		opts.Config = map[string]string{}
-	}
-	if _, set := opts.Config["mqtt.status_topic"]; !set {
-		opts.Config["mqtt.status_topic"] = statusTopic
+	opts.BrokerKeeps = opts.AWSIoT == nil
+	if row.tells() {
+		opts.Config = map[string]string{topicKey: statusTopic}
+		maps.Copy(opts.Config, row.Options.Config)
 	}
 	return opts
 }
 
 // told waits until the office has been told what the daemon says of itself.
 func (p *play) told(ctx context.Context) error {
-	if p.AWS != nil {
+	if !p.res.tells() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, toldTime)

@@ -17,6 +17,10 @@ func TestTellingLeavesTheRowAlone(t *testing.T) {
 	if len(row.Options.Config) != 1 {
 		t.Errorf("the row itself was changed: %v", row.Options.Config)
 	}
+	none := Row{Options: lab.Options{Config: map[string]string{topicKey: `""`}}}
+	if opts := none.telling(); none.tells() || opts.Config[topicKey] != `""` || !opts.BrokerKeeps {
+		t.Errorf("of a row that wants no topic: %+v", opts)
+	}
 	if opts := (Row{Options: lab.Options{AWSIoT: &awsiot.Quirks{}}}).telling(); opts.BrokerKeeps || opts.Config != nil {
 		t.Errorf("with the stand-in: %+v", opts)
 	}
