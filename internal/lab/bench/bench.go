@@ -37,18 +37,18 @@ type section struct {
 
 // sections are in the order of the page.
 var sections = []section{
+	{"idle", "While nothing happens", 8 * time.Minute, measureIdle, true},
+	{"dns", "The DNS stub beside unbound and dnsmasq", 3 * time.Minute, measureDNS, false},
 	{"start", "From nothing to a session", 2 * time.Minute, measureStart, false},
 	{"notify", "From a notification to a tunnel", 2 * time.Minute, measureNotify, false},
-	{"transfer", "Bytes through a tunnel", 4 * time.Minute, measureTransfer, false},
-	{"dns", "The DNS stub beside unbound and dnsmasq", 3 * time.Minute, measureDNS, false},
 	{"status", "Asking for the status", time.Minute, measureStatus, false},
 	{"sizes", "What is downloaded and installed", time.Minute, measureSizes, false},
 	{"arm", "Memory on ARM", 2 * time.Minute, measureARM, true},
-	{"idle", "While nothing happens", 8 * time.Minute, measureIdle, true},
 	{"tunnels", "Growth: tunnels", 4 * time.Minute, measureTunnels, true},
 	{"clients", "Growth: clients of the stub", 2 * time.Minute, measureClients, false},
 	{"backlog", "Growth: notifications that have waited", 3 * time.Minute, measureBacklog, false},
 	{"network", "Growth: interfaces and routes", 3 * time.Minute, measureNetwork, false},
+	{"transfer", "Bytes through a tunnel", 4 * time.Minute, measureTransfer, false},
 	{"rivals", "Coming back, beside the stack of the articles", 20 * time.Minute, measureRivals, false},
 }
 

@@ -20,6 +20,8 @@ const (
 	verdictOK  = "ok"
 	verdictRed = "**red**"
 	unasked    = "–"
+
+	unexplained = "the reason is not known yet"
 )
 
 // atMost judges a figure by its value, in the unit of the format.
@@ -49,7 +51,7 @@ func (f figure) verdict() string {
 	case f.asked == "":
 		return ""
 	case f.red:
-		return strings.TrimSuffix(verdictRed+": "+f.why, ": ")
+		return verdictRed + ": " + cmp.Or(f.why, unexplained)
 	}
 	return verdictOK
 }

@@ -12,13 +12,13 @@ func TestVerdicts(t *testing.T) {
 	}{
 		"at the limit":      {atMost("a", 15, 15, "%.1f MB", "x"), "| a | at most 15.0 MB | 15.0 MB | ok |"},
 		"above it":          {atMost("a", 15.2, 15, "%.1f MB", "the reason"), "| a | at most 15.0 MB | 15.2 MB | **red**: the reason |"},
-		"without a reason":  {atMost("a", 16, 15, "%.0f MB", ""), "| a | at most 15 MB | 16 MB | **red** |"},
+		"without a reason":  {atMost("a", 16, 15, "%.0f MB", ""), "| a | at most 15 MB | 16 MB | **red**: the reason is not known yet |"},
 		"below a least":     {atLeast("a", 2.9, 3, "%.1f", "slow"), "| a | at least 3.0 | 2.9 | **red**: slow |"},
 		"above a least":     {atLeast("a", 3, 3, "%.1f", "slow"), "| a | at least 3.0 | 3.0 | ok |"},
 		"nothing asked":     {shown("a", "%d", 7), "| a | – | 7 |  |"},
 		"not a number":      {atMost("a", math.NaN(), 15, "%.0f", "not measured"), "| a | at most 15 | NaN | **red**: not measured |"},
 		"a cell stays one":  {shown("a|b", "c\nd"), `| a\|b | – | c d |  |`},
-		"least and nothing": {atLeast("a", math.NaN(), 1, "%.0f", ""), "| a | at least 1 | NaN | **red** |"},
+		"least and nothing": {atLeast("a", math.NaN(), 1, "%.0f", ""), "| a | at least 1 | NaN | **red**: the reason is not known yet |"},
 	} {
 		if got := c.figure.line(); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)

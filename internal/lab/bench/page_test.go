@@ -58,7 +58,7 @@ func TestASectionIsRefreshedAlone(t *testing.T) {
 			t.Errorf("%q is left in:\n%s", gone, page)
 		}
 	}
-	order := []string{"## Asked and measured", "## From nothing", "## The DNS stub", "## While nothing"}
+	order := []string{"## Asked and measured", "## While nothing", "## The DNS stub", "## From nothing"}
 	for i := 1; i < len(order); i++ {
 		if strings.Index(page, order[i-1]) > strings.Index(page, order[i]) || !strings.Contains(page, order[i-1]) {
 			t.Errorf("%q does not stand before %q", order[i-1], order[i])

@@ -45,9 +45,9 @@ func ofRow(r benchproxy.Row) figure {
 	case r.Goal == 0:
 		return shown("proxy: "+r.What, format, r.Value)
 	case r.More:
-		return atLeast("proxy: "+r.What, r.Value, r.Goal, format, "the reference proxy's rate on another machine")
+		return atLeast("proxy: "+r.What, r.Value, r.Goal, format, "asked is the reference proxy's rate on another machine, without load")
 	}
-	return atMost("proxy: "+r.What, r.Value, r.Goal, format, "")
+	return atMost("proxy: "+r.What, r.Value, r.Goal, format, "source, service and proxy share the cores: look at the load")
 }
 
 // sshTransfer moves bytes through a tunnel with the real ssh.
