@@ -36,8 +36,9 @@ func (l *Lab) StopSSHD(ctx context.Context) error {
 		err = fmt.Errorf("it does not run")
 	}
 	for _, pid := range pids {
-		if killErr := syscall.Kill(pid, syscall.SIGKILL); err == nil {
-			err = killErr
+		// A session may have just ended by itself.
+		if killErr := syscall.Kill(pid, syscall.SIGKILL); !errors.Is(killErr, syscall.ESRCH) {
+			err = errors.Join(err, killErr)
 		}
 	}
 	if err == nil {
