@@ -17,7 +17,7 @@ import (
 func (s *soak) finish(ctx context.Context) error {
 	s.stream.stop()
 	if !s.stuck {
-		if err := s.goBack(ctx); err != nil {
+		if err := s.goBack(ctx, "the end"); err != nil {
 			return err
 		}
 	}
@@ -39,7 +39,7 @@ func (s *soak) finish(ctx context.Context) error {
 
 // goBack has the path go back to the preferred link, which it would do by itself:
 // after five minutes at first, later the longer the more often it has had to go.
-func (s *soak) goBack(ctx context.Context) error {
+func (s *soak) goBack(ctx context.Context, when string) error {
 	now, err := s.Agent.Peek(ctx)
 	if err != nil {
 		return err
@@ -48,13 +48,13 @@ func (s *soak) goBack(ctx context.Context) error {
 		s.say("the SIM is hung up and dialled again, for the path to go back")
 		s.Canal.HangUp()
 		if _, err := s.well(ctx, well); err != nil {
-			s.red("the path does not go back: %v", err)
+			s.red("%s: the path does not go back: %v", when, err)
 		}
 		if err := s.Canal.Dial(lab.CanalDevices[0]); err != nil {
 			return err
 		}
 	}
-	return s.whole(ctx, "the end")
+	return s.whole(ctx, when)
 }
 
 // countMessages waits for the last messages to arrive.

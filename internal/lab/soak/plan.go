@@ -15,6 +15,7 @@ const (
 	shortest = 500 * time.Millisecond
 	longest  = 25 * time.Second
 	inPairs  = 0.3 // share of the rounds in which two things overlap
+	fromHome = 0.4 // share of the rounds that begin on the preferred link
 )
 
 // spared is how many rounds follow one in which the device's DNS was trampled,
@@ -33,6 +34,7 @@ type step struct {
 type round struct {
 	steps []step
 	lift  []int // the steps in the order in which they are lifted
+	home  bool  // the path is brought back to the preferred link before
 }
 
 // plan draws rounds from the seed. Each row comes once before any comes again.
@@ -49,7 +51,7 @@ func newPlan(seed uint64, rows []faults.Row) *plan {
 
 // next draws a round. Without kills nothing is in it that ends the daemon.
 func (p *plan) next(kills bool) round {
-	var r round
+	r := round{home: p.dice.Float64() < fromHome}
 	p.calm++
 	may := func(row faults.Row) bool { return (kills || !ends(row)) && (p.calm > spared || !tramples(row)) }
 	first := p.draw(may)

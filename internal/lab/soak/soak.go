@@ -79,6 +79,11 @@ func (s *soak) all(ctx context.Context) (err error) {
 		// In the second half the daemon lives on, so that it can be seen to grow.
 		r := p.next(time.Since(s.began) < s.Duration/2)
 		s.result.Rounds++
+		if r.home {
+			if err := s.goBack(ctx, "before "+r.names()); err != nil {
+				return err
+			}
+		}
 		if err := s.play(ctx, r); err != nil {
 			return err
 		}
