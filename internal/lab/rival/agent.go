@@ -65,7 +65,7 @@ func (a *agent) watch(ctx context.Context) {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for last := ""; ; {
-		if now := a.ask(ctx); now != last {
+		if now := a.ask(ctx); now != "" && now != last {
 			a.add("status", now)
 			last = now
 		}
@@ -77,7 +77,8 @@ func (a *agent) watch(ctx context.Context) {
 	}
 }
 
-// ask returns the state of the whole and, if it is not ok, what is to be fixed.
+// ask returns the state of the whole and, if it is not ok, what is to be fixed; ""
+// if there was no answer in time: a machine that is busy says nothing of the agent.
 func (a *agent) ask(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -86,6 +87,8 @@ func (a *agent) ask(ctx context.Context) string {
 	a.mu.Unlock()
 	s, err := current.Peek(ctx)
 	switch {
+	case ctx.Err() != nil:
+		return ""
 	case err != nil:
 		return "no daemon"
 	case s.FixFirst == nil:
