@@ -84,7 +84,7 @@ field-tests: need-root need-go
 faults: need-root need-go
 	@scripts/setup.sh lab
 	@$(MAKE) --no-print-directory build bin/labctl
-	$(SUDO) bin/labctl faults $(if $(RUN),-run '$(RUN)',-o docs/reliability.md) bin/edgeagent
+	$(SUDO) bin/labctl faults $(if $(filter-out .,$(RUN)),-run '$(RUN)',-o docs/reliability.md) bin/edgeagent
 
 fleet: need-go
 	@$(MAKE) --no-print-directory bin/labctl
