@@ -98,3 +98,18 @@ func TestMetric(t *testing.T) {
 		t.Error("no error for a metric that is not there")
 	}
 }
+
+func TestCovered(t *testing.T) {
+	lines := []string{
+		"10.0.0.0/16 dev tun0 proto 158 scope link ", "10.0.6.105 dev tun0 proto 158 scope link ", "10.0.6.106 dev ppp0 proto 158 scope link ",
+		"10.1.0.1 dev tun0 proto 158 scope link ", "10.0.0.2 dev tun0 proto static scope link ", "unreachable 10.0.0.0/16 proto 158 metric 2000000000 ", "",
+	}
+	for i, line := range lines {
+		if got := covered(line, lines); got != (i == 1) {
+			t.Errorf("%q: %t", line, got)
+		}
+	}
+	if covered(lines[1], lines[1:]) {
+		t.Error("a host's route that nothing wider covers is left out")
+	}
+}

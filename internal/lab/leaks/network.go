@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"edgeagent/internal/lab"
@@ -29,7 +30,11 @@ func (c *Census) network(ctx context.Context, l *lab.Lab) error {
 		if err != nil {
 			return err
 		}
-		for line := range strings.Lines(out) {
+		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+		for _, line := range lines {
+			if q.kind == route && covered(line, lines) {
+				continue
+			}
 			if item := normal(q.kind, line); item != "" {
 				c.add(q.kind, item)
 			}
@@ -58,6 +63,32 @@ var (
 	// Addresses that may be from the VPN server's pool.
 	anyIPv4 = regexp.MustCompile(`\b\d+\.\d+\.\d+\.\d+\b`)
 )
+
+// agentRoute is a route of the agent's in the main table, by the protocol number
+// that marks them.
+var agentRoute = regexp.MustCompile(`^(\S+) dev (\S+) proto 158 `)
+
+// covered reports whether a route of the agent's is for one host inside a range
+// that the agent routes over the same device. A host that was led elsewhere for a
+// moment keeps a route of its own from then on, by intent, and never more than one.
+func covered(line string, lines []string) bool {
+	host := agentRoute.FindStringSubmatch(line)
+	if host == nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(host[1])
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(lines, func(other string) bool {
+		wide := agentRoute.FindStringSubmatch(other)
+		if wide == nil || wide[2] != host[2] {
+			return false
+		}
+		p, err := netip.ParsePrefix(wide[1])
+		return err == nil && p.Contains(addr)
+	})
+}
 
 // normal is a line without what differs between equal states, empty if nothing is
 // left of it.
