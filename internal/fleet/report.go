@@ -46,7 +46,7 @@ func Kinds(devices int) []Kind {
 
 // number names devices one after the other, serial by chance.
 func number(i int) string  { return fmt.Sprintf("gw-%06d", i) }
-func serial(d Dice) string { return fmt.Sprintf("gw-%010x", d.Number(1<<40)) }
+func serial(d Dice) string { return fmt.Sprintf("gw-%010x", d.source.Int64N(1<<40)) }
 
 // patient is edgeagent without knowledge of its fleet, if it took every refusal
 // for an overload: what that alone would bring.

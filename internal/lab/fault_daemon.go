@@ -23,7 +23,7 @@ import (
 // again. See systemd.service(5).
 type UnitTimers struct {
 	Watchdog    time.Duration // WatchdogSec=, 0: none
-	RestartSec  time.Duration
+	RestartWait time.Duration
 	TimeoutStop time.Duration // TimeoutStopSec=, which is the one for SIGABRT too
 }
 
@@ -36,7 +36,7 @@ func ParseUnitTimers(unit string) (t UnitTimers, err error) {
 		case "WatchdogSec":
 			t.Watchdog, err = time.ParseDuration(value)
 		case "RestartSec":
-			t.RestartSec, err = time.ParseDuration(value)
+			t.RestartWait, err = time.ParseDuration(value)
 		case "TimeoutStopSec":
 			t.TimeoutStop, err = time.ParseDuration(value)
 		case "Restart":
@@ -46,7 +46,7 @@ func ParseUnitTimers(unit string) (t UnitTimers, err error) {
 			return t, fmt.Errorf("reading %s of the unit: %w", key, err)
 		}
 	}
-	if !always || t.RestartSec == 0 || t.TimeoutStop == 0 {
+	if !always || t.RestartWait == 0 || t.TimeoutStop == 0 {
 		return t, fmt.Errorf("the unit has no Restart=always, RestartSec= or TimeoutStopSec=: %+v", t)
 	}
 	return t, nil
@@ -156,7 +156,7 @@ func (s *Supervisor) run() {
 	defer close(s.done)
 	for {
 		agent := s.Agent()
-		if !s.attend(agent) || !s.pause(s.timers.RestartSec) {
+		if !s.attend(agent) || !s.pause(s.timers.RestartWait) {
 			return
 		}
 		err := s.start()

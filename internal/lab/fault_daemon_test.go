@@ -15,7 +15,7 @@ import (
 func TestUnitTimersOfTheShippedUnit(t *testing.T) {
 	got, err := ParseUnitTimers(packaging.Unit)
 	must(t, err)
-	if got.Watchdog < time.Minute || got.RestartSec < time.Second || got.TimeoutStop < 10*time.Second {
+	if got.Watchdog < time.Minute || got.RestartWait < time.Second || got.TimeoutStop < 10*time.Second {
 		t.Errorf("%+v: some are not the unit's", got)
 	}
 }

@@ -2,6 +2,7 @@ package localproxy
 
 import (
 	"io"
+	"math"
 	"net"
 	"os"
 	"sync"
@@ -74,7 +75,7 @@ func (f *fakeLocal) awaitClosed() {
 }
 
 // takeAll reads to the end.
-func (f *fakeLocal) takeAll() []byte { return f.take(1 << 40) }
+func (f *fakeLocal) takeAll() []byte { return f.take(math.MaxInt) }
 
 // give writes p.
 func (f *fakeLocal) give(p []byte) {
