@@ -46,7 +46,7 @@ var mayImport = map[string][]string{
 	"internal/plot":      {},
 	// A simulation with the daemon's own pacing.
 	"internal/fleet": {"internal/config", "internal/mqtt", "internal/plot", "internal/vpn"},
-	"packaging":          {},
+	"packaging":      {},
 	// The daemon's commands, the root helpers (resolver, modem) and the built-in proxy.
 	"cmd/edgeagent": {
 		"internal/config", "internal/handover", "internal/status", "internal/control", "internal/agent",

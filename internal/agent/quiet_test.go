@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,14 +17,19 @@ func TestMemoryIsGivenBackWhenAllIsQuiet(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		board := status.NewBoard("gw-042", "test", stageNames()...)
+		var mu sync.Mutex
 		begin, calls := time.Now(), []time.Duration(nil)
 		go whenQuiet(ctx, board, Options{Log: slog.New(slog.DiscardHandler), Quiet: func() error {
+			mu.Lock()
+			defer mu.Unlock()
 			calls = append(calls, time.Since(begin))
 			return errors.New("the kernel refuses") // which is no reason to stop
 		}})
 		want := func(what string, all ...time.Duration) {
 			t.Helper()
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			if len(calls) != len(all) {
 				t.Fatalf("%s: given back at %v, want %v", what, calls, all)
 			}

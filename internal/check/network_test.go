@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -126,9 +127,9 @@ func TestTunnelingName(t *testing.T) {
 	if !inOwnNetwork(t) {
 		return
 	}
-	var now *dns.Msg
+	var now atomic.Pointer[dns.Msg]
 	serveDNS(t, "127.0.0.2", func(q *dns.Msg) *dns.Msg {
-		r := now.Copy()
+		r := now.Load().Copy()
 		r.Id, r.Question = q.Id, q.Question
 		return r
 	})
@@ -153,7 +154,8 @@ func TestTunnelingName(t *testing.T) {
 		"public, and may be":   {reply(q, dns.RcodeSuccess, "", "198.51.100.1"), true, Warning, "tunnel data uses the internet"},
 		"half of them private": {reply(q, dns.RcodeSuccess, "", "10.0.6.110", "198.51.100.1"), false, Error, "is public (198.51.100.1)"},
 	} {
-		now, x.config.Tunnel.AllowPublic = tc.answer, tc.public
+		now.Store(tc.answer)
+		x.config.Tunnel.AllowPublic = tc.public
 		want(t, name, checkTunnelingName(t.Context(), x), tc.state, tc.words)
 	}
 	x.path.Servers = addresses("127.0.0.3")
