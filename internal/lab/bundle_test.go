@@ -60,7 +60,7 @@ func TestSupportBundleHoldsNoSecret(t *testing.T) {
 // files, which hold none of the secrets.
 func bundled(t *testing.T, l *Lab, secrets map[string]string) map[string]string {
 	t.Helper()
-	out, code, err := l.Edgeagent(t.Context(), "/usr/bin/env", "LANG=ja_JP.UTF-8", os.Getenv(binEnv), "support-bundle", "--config", l.ConfigFile(), "-o", "-")
+	out, code, err := l.Edgeagent(t.Context(), "/usr/bin/env", "LANG=ja_JP.UTF-8", os.Getenv(BinEnv), "support-bundle", "--config", l.ConfigFile(), "-o", "-")
 	must(t, err)
 	if code != 0 {
 		t.Fatalf("exit code %d", code)
@@ -82,7 +82,7 @@ func onFullDisk(t *testing.T, l *Lab) {
 	t.Helper()
 	full := t.TempDir()
 	script := `mount -t tmpfs -o size=4k none "$1" && "$2" support-bundle --config "$3" -o "$1/b.tar.gz" 2>&1; echo "status $?"; ls "$1"`
-	out, err := l.Device.Run(t.Context(), "sh", "-c", script, "sh", full, os.Getenv(binEnv), l.ConfigFile())
+	out, err := l.Device.Run(t.Context(), "sh", "-c", script, "sh", full, os.Getenv(BinEnv), l.ConfigFile())
 	must(t, err)
 	if !strings.Contains(out, "no space left on device; write it into memory (-o /run/") || !strings.HasSuffix(out, "status 1\n") {
 		t.Errorf("on a full disk: %s", out)

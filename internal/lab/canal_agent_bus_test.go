@@ -137,7 +137,7 @@ func (b *bus) activations() int {
 // startAgent starts the program with this bus as the system's.
 func (b *bus) startAgent() *Agent {
 	b.t.Helper()
-	bin, err := filepath.Abs(os.Getenv(binEnv))
+	bin, err := filepath.Abs(os.Getenv(BinEnv))
 	must(b.t, err)
 	p, err := b.lab.start(b.lab.Device, "edgeagent", "env", "DBUS_SYSTEM_BUS_ADDRESS="+b.address, bin, "run",
 		"--config", b.lab.ConfigFile(), "--runtime-dir", b.lab.RuntimeDir(), "--state-dir", b.lab.StateDir())

@@ -19,7 +19,7 @@ import (
 func checkup(t *testing.T, l *Lab, ids ...string) check.Report {
 	t.Helper()
 	args := append([]string{"check", "--json", "--config", l.ConfigFile()}, ids...)
-	out, code, err := l.Edgeagent(t.Context(), os.Getenv(binEnv), args...)
+	out, code, err := l.Edgeagent(t.Context(), os.Getenv(BinEnv), args...)
 	must(t, err)
 	var r check.Report
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
@@ -163,7 +163,7 @@ func TestCheckWithoutDaemon(t *testing.T) {
 func readIn(t *testing.T, l *Lab, locale string, ids ...string) string {
 	t.Helper()
 	args := append([]string{"-u", "LC_ALL", "-u", "LC_MESSAGES", "-u", "LC_CTYPE", "EDGEAGENT_RUNTIME_DIR=" + l.RuntimeDir()}, strings.Fields(locale)...)
-	args = append(args, os.Getenv(binEnv), "check", "--config", l.ConfigFile())
+	args = append(args, os.Getenv(BinEnv), "check", "--config", l.ConfigFile())
 	out, err := l.Device.Run(t.Context(), "env", append(args, ids...)...)
 	var exit *exec.ExitError
 	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == exitNotOK) {

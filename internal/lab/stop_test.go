@@ -78,7 +78,7 @@ func TestResolverRestoreAfterKillDashNine(t *testing.T) {
 	t.Parallel()
 	l, a := startOK(t, Options{})
 	a.Kill()
-	_, code, err := l.Edgeagent(t.Context(), os.Getenv(binEnv), "resolver", "restore", "--config", l.ConfigFile(), "--runtime-dir", l.RuntimeDir())
+	_, code, err := l.Edgeagent(t.Context(), os.Getenv(BinEnv), "resolver", "restore", "--config", l.ConfigFile(), "--runtime-dir", l.RuntimeDir())
 	must(t, err)
 	if got := resolvConf(t, l); code != 0 || got != l.ResolvConf() {
 		t.Errorf("exit code %d, resolv.conf:\n%s\nwant 0 and:\n%s", code, got, l.ResolvConf())
@@ -88,7 +88,7 @@ func TestResolverRestoreAfterKillDashNine(t *testing.T) {
 func TestStatusDaemonDown(t *testing.T) {
 	t.Parallel()
 	l := start(t, Options{})
-	bin := os.Getenv(binEnv)
+	bin := os.Getenv(BinEnv)
 	socket := l.path("device", "run", "control.sock")
 	check := func(t *testing.T, what string) {
 		for _, args := range [][]string{{"status"}, {"status", "--json"}} {
@@ -117,7 +117,7 @@ func TestStatusDaemonDown(t *testing.T) {
 func TestStatusWithoutRoot(t *testing.T) {
 	t.Parallel()
 	l, _ := startOK(t, Options{})
-	program, err := os.ReadFile(os.Getenv(binEnv))
+	program, err := os.ReadFile(os.Getenv(BinEnv))
 	must(t, err)
 	everyones := l.path("device", "edgeagent")
 	must(t, os.WriteFile(everyones, program, 0o755))

@@ -1,21 +1,17 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"edgeagent/internal/status"
 )
-
-// binEnv names a ready-made edgeagent for the system tests; without it they
-// build one.
-const binEnv = "EDGEAGENT_BIN"
 
 // agentTimeout bounds the waits for what takes OpenVPN's own timers to happen:
 // 20 s of ping-restart and a try or two after it.
@@ -39,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // withBinary builds the program once for all tests, if they can run at all.
 func withBinary(run func() int) int {
-	if os.Getenv(binEnv) != "" || Unavailable() != "" {
+	if os.Getenv(BinEnv) != "" || Unavailable() != "" {
 		return run()
 	}
 	dir, err := os.MkdirTemp("", "edgeagent-bin-*")
@@ -48,21 +44,19 @@ func withBinary(run func() int) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	bin := filepath.Join(dir, "edgeagent")
-	build := exec.Command("go", "build", "-o", bin, "edgeagent/cmd/edgeagent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building edgeagent: %v\n%s", err, out)
+	bin, err := Program(context.Background(), dir)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	os.Setenv(binEnv, bin)
+	os.Setenv(BinEnv, bin)
 	return run()
 }
 
 // startAgent starts the program on the lab's device. It is killed with the lab.
 func startAgent(t *testing.T, l *Lab) *Agent {
 	t.Helper()
-	a, err := l.StartAgent(os.Getenv(binEnv))
+	a, err := l.StartAgent(os.Getenv(BinEnv))
 	must(t, err)
 	return a
 }

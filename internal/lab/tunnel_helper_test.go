@@ -48,7 +48,7 @@ type listed struct {
 // printed; the exit status must be as wanted.
 func edgeagent(t *testing.T, l *Lab, want int, args ...string) string {
 	t.Helper()
-	out, code, err := l.Edgeagent(t.Context(), os.Getenv(binEnv), args...)
+	out, code, err := l.Edgeagent(t.Context(), os.Getenv(BinEnv), args...)
 	must(t, err)
 	if code != want {
 		t.Errorf("edgeagent %s ends with %d, want %d:\n%s", strings.Join(args, " "), code, want, out)

@@ -40,7 +40,7 @@ func TestTunnelExternalProxy(t *testing.T) {
 	}
 
 	// With the reference program's options, and nobody to tell it an address.
-	script("exec " + os.Getenv(binEnv) + ` localproxy "$@"`)
+	script("exec " + os.Getenv(BinEnv) + ` localproxy "$@"`)
 	tunnel := open(t, l, "SSH")
 	run(t, tunnel)
 	must(t, tunnel.Close())

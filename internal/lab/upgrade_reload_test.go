@@ -185,7 +185,7 @@ func TestDowngradeToAnotherSchema(t *testing.T) {
 	tunnel := open(t, u.Lab, "SSH")
 	before, proxy := u.carried(t), onlyProxy(t, u.Agent)
 	older := filepath.Join(t.TempDir(), "older")
-	buildWith(t, older, "-X main.version=0.0.1-older -X main.handoverSchema=0")
+	must(t, Build(t.Context(), older, "-X main.version=0.0.1-older -X main.handoverSchema=0"))
 	u.install(t, older)
 	u.hup()
 	u.waitVersion(t, "0.0.1-older")

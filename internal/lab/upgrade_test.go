@@ -8,7 +8,6 @@ import (
 	"hash"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,19 +45,9 @@ func prepareUpgradable(t *testing.T, opts Options) *upgradeRig {
 	l := start(t, opts)
 	dir := t.TempDir()
 	u := &upgradeRig{Lab: l, bin: filepath.Join(dir, "edgeagent"), newer: filepath.Join(dir, "newer")}
-	copyFile(t, os.Getenv(binEnv), u.bin)
-	buildWith(t, u.newer, "-X main.version="+newerVersion)
+	copyFile(t, os.Getenv(BinEnv), u.bin)
+	must(t, Build(t.Context(), u.newer, "-X main.version="+newerVersion))
 	return u
-}
-
-// buildWith builds the program with flags for the linker.
-func buildWith(t *testing.T, out, flags string) {
-	t.Helper()
-	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags="+flags, "-o", out, "edgeagent/cmd/edgeagent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building with %s: %v\n%s", flags, err, text)
-	}
 }
 
 func copyFile(t *testing.T, from, to string) {

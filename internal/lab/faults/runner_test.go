@@ -1,9 +1,6 @@
 package faults
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -51,14 +48,9 @@ func TestARowCanBeRed(t *testing.T) {
 // program is the edgeagent to play with, built if none is given.
 func program(t *testing.T) string {
 	t.Helper()
-	if bin := os.Getenv("EDGEAGENT_BIN"); bin != "" {
-		return bin
-	}
-	bin := filepath.Join(t.TempDir(), "edgeagent")
-	build := exec.Command("go", "build", "-o", bin, "edgeagent/cmd/edgeagent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	bin, err := lab.Program(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
 	return bin
 }

@@ -2,10 +2,7 @@ package leaks
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,34 +11,6 @@ import (
 
 	"edgeagent/internal/lab"
 )
-
-// binEnv names a ready-made edgeagent; without it the tests build one.
-const binEnv = "EDGEAGENT_BIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(binEnv) != "" || lab.Unavailable() != "" {
-		os.Exit(m.Run())
-	}
-	os.Exit(withProgram(m.Run))
-}
-
-func withProgram(run func() int) int {
-	dir, err := os.MkdirTemp("", "edgeagent-bin-*")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	bin := filepath.Join(dir, "edgeagent")
-	build := exec.Command("go", "build", "-o", bin, "edgeagent/cmd/edgeagent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building edgeagent: %v\n%s", err, out)
-		return 1
-	}
-	os.Setenv(binEnv, bin)
-	return run()
-}
 
 // TestTakeNoticesEveryKind leaves one thing of each kind on a device and wants
 // each noticed, and the quiet device to be without a leak.
@@ -54,7 +23,9 @@ func TestTakeNoticesEveryKind(t *testing.T) {
 	l, err := lab.Start(ctx, lab.Options{})
 	must(t, err)
 	t.Cleanup(func() { l.Close() })
-	a, err := l.StartAgent(os.Getenv(binEnv))
+	bin, err := lab.Program(ctx, t.TempDir())
+	must(t, err)
+	a, err := l.StartAgent(bin)
 	must(t, err)
 	must(t, a.WaitOK(ctx))
 	before := census(t, l, a)

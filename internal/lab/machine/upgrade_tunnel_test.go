@@ -1,22 +1,19 @@
 package machine
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"edgeagent/internal/lab"
 )
 
 // newProgram has a package's program say that it is the newer version.
 func newProgram(t *testing.T) func(dir string) {
 	return func(dir string) {
-		build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w -X main.version="+newer,
-			"-o", filepath.Join(dir, "usr/bin/edgeagent"), "edgeagent/cmd/edgeagent")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("building %s: %v\n%s", newer, err, out)
+		if err := lab.Build(t.Context(), filepath.Join(dir, "usr/bin/edgeagent"), "-X main.version="+newer); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,14 +13,9 @@ import (
 // program is the agent under test; one is built unless the environment names it.
 func program(t *testing.T) string {
 	t.Helper()
-	if bin := os.Getenv("EDGEAGENT_BIN"); bin != "" {
-		return bin
-	}
-	bin := filepath.Join(t.TempDir(), "edgeagent")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "edgeagent/cmd/edgeagent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building edgeagent: %v\n%s", err, out)
+	bin, err := lab.Program(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
 	return bin
 }
