@@ -224,11 +224,7 @@ func (l *live) tell() {
 }
 
 func (l *live) detail() string {
-	rtt := "under 1 ms"
-	if l.roundTrip >= time.Millisecond {
-		rtt = fmt.Sprintf("%d ms", l.roundTrip.Milliseconds())
-	}
-	return fmt.Sprintf("%s, keepalive %d s, round trip %s", l.s.address, l.s.o.MQTT.KeepAlive/time.Second, rtt)
+	return fmt.Sprintf("%s, keepalive %d s, round trip %s", l.s.address, l.s.o.MQTT.KeepAlive/time.Second, status.RoundTrip(l.roundTrip))
 }
 
 func (l *live) facts() status.Facts {

@@ -106,7 +106,7 @@ func (h *health) judgeFailure(u *status.Update) {
 }
 
 func (h *health) ready() string {
-	detail := fmt.Sprintf("%s from %s, %d ms", domainsText(h.resolver.Domains), h.last.Server, h.last.RTT.Milliseconds())
+	detail := fmt.Sprintf("%s from %s, %s", domainsText(h.resolver.Domains), h.last.Server, status.RoundTrip(h.last.RTT))
 	if h.resolver.Host == config.HostNone {
 		detail += "; other programs are on their own"
 	}

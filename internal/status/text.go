@@ -170,6 +170,14 @@ func paint(line string, at int, word string, s State, o TextOptions) string {
 	return line[:at] + "\x1b[" + code + "m" + word + "\x1b[0m" + line[at+len(word):]
 }
 
+// RoundTrip renders one: "41 ms", "under 1 ms".
+func RoundTrip(d time.Duration) string {
+	if d < time.Millisecond {
+		return "under 1 ms"
+	}
+	return fmt.Sprintf("%d ms", d.Milliseconds())
+}
+
 // Age renders a duration in the two largest units that matter: "3 d 4 h",
 // "12 min", "8 s".
 func Age(d time.Duration) string { return english.age(d) }

@@ -133,6 +133,16 @@ func TestTextNarrow(t *testing.T) {
 	}
 }
 
+func TestRoundTrip(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "under 1 ms", 999 * time.Microsecond: "under 1 ms", time.Millisecond: "1 ms", 41900 * time.Microsecond: "41 ms",
+	} {
+		if got := RoundTrip(d); got != want {
+			t.Errorf("RoundTrip(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
 func TestAge(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-time.Second:              "0 s",
