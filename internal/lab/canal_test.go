@@ -106,6 +106,29 @@ func TestCanalLeadsIntoTheVPCAlone(t *testing.T) {
 	clean(t, l, "over Canal")
 }
 
+// What is done to the VPC resolver's answers is done at each of its addresses.
+func TestCanalResolversAreDistorted(t *testing.T) {
+	l := startCanalLab(t)
+	x, err := l.DistortResolver(Distortion{Alias: OrdinaryHost})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range InboundAddrs {
+		if got, err := l.ask(t, server); err != nil || !strings.Contains(got, OrdinaryHost) {
+			t.Errorf("%s, distorted: %q, %v", server, got, err)
+		}
+	}
+	if err := x.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.BlackholeResolver(true); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := l.ask(t, InboundAddrs[1]); err == nil {
+		t.Errorf("%s answers although it gets no question: %q", InboundAddrs[1], got)
+	}
+}
+
 // The device looks as that of a modem does.
 func TestCanalDevice(t *testing.T) {
 	l := startCanalLab(t)

@@ -27,13 +27,14 @@ type Distortion struct {
 }
 
 // distortRules send questions that come from outside the VPC elsewhere: as
-// little is changed for the resolver as for the device.
+// little is changed for the resolver as for the device. Redirecting would need an
+// address on the device that they come in by, and the SIM's has none.
 const distortRules = `
 table ip distort_dns {
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
-		iifname != "lo" ip daddr %[1]s udp dport 53 redirect to :%[2]d
-		iifname != "lo" ip daddr %[1]s tcp dport 53 redirect to :%[2]d
+		iifname != "lo" ip daddr %[1]s udp dport 53 dnat to %[3]s:%[2]d
+		iifname != "lo" ip daddr %[1]s tcp dport 53 dnat to %[3]s:%[2]d
 	}
 }`
 
@@ -44,7 +45,7 @@ func (l *Lab) DistortResolver(d Distortion) (*Distorter, error) {
 	x.stop = sync.OnceFunc(x.shutDown)
 	err := x.listen()
 	if err == nil {
-		err = l.VPC.nft(fmt.Sprintf(distortRules, ResolverAddr, distortPort))
+		err = l.VPC.nft(fmt.Sprintf(distortRules, nftSet(l.resolvers()), distortPort, ResolverAddr))
 	}
 	if err != nil {
 		x.stop()

@@ -1,6 +1,10 @@
 package lab
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
 
 // BlackholeVPN drops everything between the device and the VPN server, both
 // ways, from the next packet on; false lets it pass again.
@@ -8,16 +12,22 @@ func (l *Lab) BlackholeVPN(on bool) error {
 	return l.Uplink.drop("blackhole_vpn", on, "udp dport 443 drop; udp sport 443 drop")
 }
 
-// BlackholeResolver has the VPC resolver receive no question.
+// BlackholeResolver has the VPC resolver receive no question, at none of its
+// addresses.
 func (l *Lab) BlackholeResolver(on bool) error {
 	return l.VPC.drop("blackhole_resolver", on,
-		fmt.Sprintf("ip daddr %s udp dport 53 drop; ip daddr %s tcp dport 53 drop", ResolverAddr, ResolverAddr))
+		fmt.Sprintf("ip daddr %[1]s udp dport 53 drop; ip daddr %[1]s tcp dport 53 drop", nftSet(l.resolvers())))
+}
+
+// nftSet is an anonymous set, see nft(8).
+func nftSet(all []netip.Addr) string {
+	return "{ " + strings.Trim(yamlList(all), "[]") + " }"
 }
 
 // BlackholeBroker has the broker receive no packet, established connections
 // included.
 func (l *Lab) BlackholeBroker(on bool) error {
-	return l.VPC.drop("blackhole_broker", on, fmt.Sprintf("tcp dport %d iifname vpn0 drop", BrokerPort))
+	return l.VPC.drop("blackhole_broker", on, fmt.Sprintf("tcp dport %d iifname != lo drop", BrokerPort))
 }
 
 // BlackholeUplinkDNS has the site's DNS receive no question.
