@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -61,6 +62,7 @@ type Stub struct {
 	vpcPort  uint16
 
 	vpc, uplink pool
+	kept        atomic.Pointer[uplinkServers]
 	cache       *cache
 	slots       [2]chan struct{} // one for each query in flight: to the uplink, into the VPC
 	loopID      []byte           // marks our own queries
@@ -161,7 +163,7 @@ func (s *Stub) LookupUplink(ctx context.Context, host string) ([]netip.Addr, err
 	if s.names.scope(wire(host)) == scopePrivate {
 		return nil, fmt.Errorf("looking up %s: a private name is not asked of the uplink", host)
 	}
-	servers := s.upstreams()
+	servers := s.readUpstreams().all
 	if len(servers) == 0 {
 		return nil, fmt.Errorf("looking up %s: %w", host, errNoUpstream)
 	}

@@ -82,8 +82,10 @@ func TestTheMarkStaysOnThisDevice(t *testing.T) {
 		{netip.AddrPortFrom(own, 53).String(), true}, {"192.0.2.53:53", false},
 	} {
 		r := newStubRig(t)
+		server := netip.MustParseAddrPort(tc.server)
+		r.upstream = func() []netip.AddrPort { return []netip.AddrPort{server} }
 		q := newQuestion("www.example.com", dns.TypeA)
-		r.mark(q, netip.MustParseAddrPort(tc.server))
+		r.mark(q, server)
 		if got := r.marked(q.IsEdns0()); got != tc.want {
 			t.Errorf("%s: marked %v, want %v", tc.server, got, tc.want)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -202,11 +203,37 @@ func TestErrorsOfTheUplinkPass(t *testing.T) {
 			t.Errorf("got %s, want %s", dns.RcodeToString[m.Rcode], dns.RcodeToString[rcode])
 		}
 	}
+	r.kept.Store(nil)
 	r.upstream = func() []netip.AddrPort { return nil }
 	m := r.lookup(t, "www.example.com", dns.TypeA)
 	if e := edeOf(m.IsEdns0()); m.Rcode != dns.RcodeServerFailure || e == nil || e.ExtraText != errNoUpstream.Error() {
 		t.Errorf("without servers: %v", m)
 	}
+}
+
+// A new lease counts within a second, and at once where there was none before.
+func TestUplinkServersAreReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newStubRig(t)
+		var now []netip.AddrPort
+		reads := 0
+		r.upstream = func() []netip.AddrPort { reads++; return now }
+		want := func(what string, server netip.AddrPort, n int) {
+			t.Helper()
+			all := r.upstreams().all
+			if (len(all) == 0) == server.IsValid() || len(all) > 0 && all[0] != server || reads != n {
+				t.Errorf("%s: %v after %d reads, want %v after %d", what, all, reads, server, n)
+			}
+		}
+		one, two := netip.MustParseAddrPort("192.0.2.1:53"), netip.MustParseAddrPort("192.0.2.2:53")
+		want("no lease", netip.AddrPort{}, 1)
+		now = []netip.AddrPort{one}
+		want("a lease", one, 2)
+		now = []netip.AddrPort{two}
+		want("another within the second", one, 2)
+		time.Sleep(keptFor)
+		want("another", two, 3)
+	})
 }
 
 func TestReverseNames(t *testing.T) {

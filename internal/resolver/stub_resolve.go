@@ -118,7 +118,7 @@ func (s *Stub) causeText() string {
 
 // askUplink asks the uplink's servers. An error of theirs is passed on.
 func (s *Stub) askUplink(ctx context.Context, m *dns.Msg) *reply {
-	servers := s.upstreams()
+	servers := s.upstreams().all
 	if len(servers) == 0 {
 		return servfail(errNoUpstream)
 	}

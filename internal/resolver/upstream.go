@@ -50,6 +50,13 @@ func (p *pool) exchange(ctx context.Context, ask asker, q *dns.Msg, servers []ne
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	servers = p.order(servers)
+	if len(servers) == 1 { // the common case needs nobody beside it
+		m, err := askWith(ctx, ask, q, servers[0], device, mark)
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("no answer in time: %w", errors.Join(context.Cause(ctx), err))
+		}
+		return m, err
+	}
 	outcomes := make(chan outcome, len(servers))
 	next := time.NewTimer(0)
 	defer next.Stop()
@@ -140,9 +147,34 @@ func (p *pool) remember(server netip.AddrPort) {
 	p.good = server
 }
 
-// upstreams returns the uplink's servers without ourselves.
-func (s *Stub) upstreams() []netip.AddrPort {
-	return others(s.upstream(), s.Addr())
+// keptFor is how long the uplink's servers are taken to be what they were: reading
+// the system's files for each question costs as much as the rest of the answer.
+const keptFor = time.Second
+
+// uplinkServers are those of the uplink, without ourselves.
+type uplinkServers struct {
+	all  []netip.AddrPort
+	here map[netip.AddrPort]bool // on this device
+	at   time.Time
+}
+
+// upstreams returns the uplink's servers as they were within keptFor. That there
+// are none is looked at each time: a lease may come at any moment.
+func (s *Stub) upstreams() *uplinkServers {
+	if u := s.kept.Load(); u != nil && len(u.all) > 0 && time.Since(u.at) < keptFor {
+		return u
+	}
+	return s.readUpstreams()
+}
+
+// readUpstreams returns the uplink's servers as they are now.
+func (s *Stub) readUpstreams() *uplinkServers {
+	u := &uplinkServers{all: others(s.upstream(), s.Addr()), here: map[netip.AddrPort]bool{}, at: time.Now()}
+	for _, server := range u.all {
+		u.here[server] = onThisDevice(server)
+	}
+	s.kept.Store(u)
+	return u
 }
 
 // others returns servers without self, in whatever spelling. The unspecified
@@ -161,7 +193,7 @@ func others(servers []netip.AddrPort, self netip.AddrPort) []netip.AddrPort {
 // mark signs a query to a server on this device, so that it is known if that
 // server forwards to us. Others never see the mark: it would tell devices apart.
 func (s *Stub) mark(q *dns.Msg, server netip.AddrPort) {
-	if opt := q.IsEdns0(); opt != nil && onThisDevice(server) {
+	if opt := q.IsEdns0(); opt != nil && s.upstreams().here[server] {
 		opt.Option = append(opt.Option, &dns.EDNS0_LOCAL{Code: loopOption, Data: s.loopID})
 	}
 }
