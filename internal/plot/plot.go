@@ -30,7 +30,7 @@ type Series struct {
 // The picture in user units; it scales with the page that shows it.
 const (
 	width, height            = 640, 380
-	left, right, top, bottom = 72, 20, 40, 50
+	left, right, top, bottom = 72, 32, 40, 50
 	legendLine               = 16 // height of one line of the legend
 	legendWidth              = 14 // of one character, with room for the mark
 	markAtMost               = 40 // points; more would make the line a worm
