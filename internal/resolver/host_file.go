@@ -24,6 +24,7 @@ const noOriginal = "edgeagent:nothing"
 //	ours       original   applied
 //	foreign    original   trampled: what is newer stays, saved is dropped
 //	copy       original   trampled by a copy of ours: saved is put back
+//	empty      original   trampled by a file that says nothing: saved is put back
 //	missing    original   deleted: saved is put back
 //	ours       -          somebody deleted saved: a link to the fallback is the best guess
 //
@@ -218,13 +219,15 @@ func (f *fileMode) heal() error {
 
 // hasNews reports whether somebody has put something of his own in place of our
 // link. A copy of what we wrote, as `sed -i` makes, is none: kept, it would name
-// the stub for ever.
+// the stub for ever. Nor is a file that says nothing, such as NetworkManager writes
+// while it is offline: with it the uplink's servers would be forgotten, and with
+// them the VPN server's address.
 func (f *fileMode) hasNews() bool {
 	if _, err := os.Lstat(f.etc); errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
 	conf, err := readConf(f.etc)
-	return err != nil || !conf.onlyAsks(f.stub)
+	return err != nil || !conf.onlyAsks(f.stub) && !conf.empty()
 }
 
 // putBack makes saved etc again, whatever stands there.
