@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -211,34 +210,4 @@ func (n *Node) ReadFile(name string) (content string, err error) {
 		return err
 	})
 	return content, err
-}
-
-// Listen listens on a TCP address of the node, which must not be a name.
-func (n *Node) Listen(addr string) (l net.Listener, err error) {
-	err = n.Do(func() error {
-		l, err = net.Listen("tcp", addr)
-		return err
-	})
-	return l, err
-}
-
-// Dial connects from inside the node to an address, which must not be a name.
-func (n *Node) Dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
-	err = n.Do(func() error {
-		conn, err = new(net.Dialer).DialContext(ctx, network, addr)
-		return err
-	})
-	return conn, err
-}
-
-// ListenUDP listens on a UDP address of the node, which must not be a name.
-func (n *Node) ListenUDP(addr string) (conn *net.UDPConn, err error) {
-	err = n.Do(func() error {
-		packets, err := net.ListenPacket("udp", addr)
-		if err == nil {
-			conn = packets.(*net.UDPConn)
-		}
-		return err
-	})
-	return conn, err
 }
