@@ -1,7 +1,7 @@
 package status
 
 // waitItJa is waitIt in Japanese.
-const waitItJa = "作業は不要です。エージェントが自動で続行します。1 分後にもう一度確認してください。"
+const waitItJa = "作業は不要です。エージェントが自動で続行します。1 分後に再度確認してください。"
 
 // Shared by stages whose trouble is the same.
 const (
@@ -31,7 +31,7 @@ var japanese = catalogue{
 		"link": {
 			ReasonConnecting:       {"リンクを接続しています", waitItJa},
 			ReasonRecovering:       {"リンクを復旧しています", waitItJa},
-			ReasonNoUplink:         {"この機器から外部ネットワークへの経路がありません", "このゲートウェイとルーターのケーブル、Wi-Fi、SIM を確認してください。`ip route` にデフォルトルートが表示されれば正常です。"},
+			ReasonNoUplink:         {"この機器から外部ネットワークへの経路がありません", "この機器とルーターのケーブル、Wi-Fi、SIM を確認してください。`ip route` にデフォルトルートが表示されれば正常です。"},
 			ReasonNoName:           {"VPN サーバーの名前を解決できません", "現場の DNS が応答するか (`resolvectl query` または `dig` で VPN サーバーの名前を照会)、.ovpn ファイルの `remote` 行が正しいかを確認してください。"},
 			ReasonNoAnswer:         {"VPN サーバーが応答しません", "現場のファイアウォールで VPN のポート (UDP または TCP 443) を外向きに許可してください。次に、クライアント VPN エンドポイントが利用可能か確認してください。"},
 			ReasonAuthFailed:       {"VPN サーバーがこの機器の接続を拒否しています", "AWS コンソールで、このクライアント証明書が失効していないこと、承認ルールがあることを確認してください。"},
@@ -94,7 +94,7 @@ var japanese = catalogue{
 			ReasonNameMissing:   {"トンネリングエンドポイントの名前を VPC 内で解決できません", "プライベートホストゾーンにトンネリング用のレコードを追加するか (docs/aws-setup.md 参照)、iot.tunneling.data の VPC エンドポイントを作成してください。"},
 			ReasonNoAnswer:      {"トンネリングエンドポイントの名前の問い合わせに応答がありません", "リンク経由で VPC の DNS に届くことを確認し、トンネルを開き直してください。"},
 			ReasonUnreachable:   {"開いているトンネルがトンネリングサービスに接続できません", "VPC エンドポイント iot.tunneling.data のセキュリティグループで、VPN のアドレス範囲からの TCP 443 を許可してください。"},
-			ReasonTLS:           {"トンネリングサービスとの TLS 接続に失敗しています", "`tunnel.ca` (AWS では空で可) とこの機器の時計を確認し、トンネルを開き直してください。"},
+			ReasonTLS:           {"トンネリングサービスとの TLS 接続に失敗しています", "`tunnel.ca` (AWS では空欄) とこの機器の時計を確認し、トンネルを開き直してください。"},
 			ReasonProcessExited: {"直前のトンネルのプロキシが異常終了しました", "トンネルを開き直してください。プロキシの最後のログは `journalctl -u edgeagent -n 50` にあります。"},
 		},
 		"daemon": {
@@ -134,7 +134,7 @@ var japanese = catalogue{
 		"check endpoint.host, and that the private hosted zone's record leads to the right VPC endpoint.":                        "endpoint.host と、プライベートホストゾーンのレコードが正しい VPC エンドポイントを指していることを確認してください。",
 		"find what cuts connections on the way, as firewalls do; check that the certificate is active in AWS IoT.":               "途中で接続を切断しているもの (ファイアウォールなど) を探し、証明書が AWS IoT で有効であることを確認してください。",
 		"compare this device's clock with the true time; if it is right, the broker's certificate must be renewed.":              "この機器の時計を実際の時刻と比べてください。正しければ、ブローカーの証明書の更新が必要です。",
-		"allow iot:Publish and iot:RetainPublish on the topic, or empty mqtt.status_topic.":                                      "そのトピックに対する iot:Publish と iot:RetainPublish を許可するか、mqtt.status_topic を空にしてください。",
+		"allow iot:Publish and iot:RetainPublish on the topic, or empty mqtt.status_topic.":                                      "そのトピックに対する iot:Publish と iot:RetainPublish を許可するか、mqtt.status_topic を空欄にしてください。",
 		"load the operator's profile into the eSIM.":                                                                             "通信事業者のプロファイルを eSIM に書き込んでください。",
 		"too many wrong PINs: `sudo mmcli -i any --puk=PUK --pin=NEWPIN`; the operator has the PUK.":                             "PIN の誤入力が上限に達しました: `sudo mmcli -i any --puk=PUK --pin=NEWPIN`。PUK は通信事業者に確認してください。",
 		"open the tunnel again or rotate its tokens: a token serves one device once, and only while its tunnel is open.":         "トンネルを開き直すか、アクセストークンをローテーションしてください。トークンは 1 台の機器で 1 回だけ、トンネルが開いている間に限り使えます。",

@@ -49,23 +49,62 @@ const (
 	notLast  = "([{「『【〈《`"
 )
 
-// piece cuts off text the first part that a line break may follow: a character
-// of a script without spaces, with the punctuation that clings to it, or a run
-// of others. Text has no spaces.
-func piece(text string) (first, rest string) {
-	last, end := utf8.DecodeRuneInString(text)
-	for end < len(text) {
-		next, size := utf8.DecodeRuneInString(text[end:])
-		breakable := runeWidth(next) > 0 && (runeWidth(last) == 2 || runeWidth(next) == 2)
-		if breakable && !strings.ContainsRune(notFirst, next) && !strings.ContainsRune(notLast, last) {
-			break
+// between tells whether a line may end between two characters of one word: at a
+// script without spaces, with the punctuation that clings to it.
+func between(last, next rune) bool {
+	return (runeWidth(last) == 2 || runeWidth(next) == 2) &&
+		!strings.ContainsRune(notFirst, next) && !strings.ContainsRune(notLast, last)
+}
+
+// clings tells whether a reader would rather have both on one line: an ending or
+// a particle with what it belongs to, and the characters of one word.
+func clings(last, next rune) bool {
+	for _, script := range []*unicode.RangeTable{unicode.Han, unicode.Katakana} {
+		if unicode.Is(script, next) {
+			return unicode.Is(script, last) || last == 'ー'
+		}
+	}
+	return unicode.Is(unicode.Hiragana, next) && !strings.ContainsRune("。、", last)
+}
+
+// phrase cuts off text the first part that a line should end with: what a reader
+// takes in at once, and a command in backquotes as a whole, for it is copied.
+func phrase(text string) (first, rest string) {
+	quoted, last := false, '。'
+	for at, next := range text {
+		switch {
+		case next == '`':
+			quoted = !quoted
+			if quoted && at > 0 && between(last, next) {
+				return text[:at], text[at:]
+			}
+		case quoted || runeWidth(next) == 0:
+		case next == ' ':
+			if after, _ := utf8.DecodeRuneInString(text[at+1:]); !clings('`', after) {
+				return text[:at], text[at:]
+			}
+		case at > 0 && between(last, next) && !clings(last, next):
+			return text[:at], text[at:]
 		}
 		if runeWidth(next) > 0 { // an accent belongs to the character before it
 			last = next
 		}
-		end += size
 	}
-	return text[:end], text[end:]
+	return text, ""
+}
+
+// piece cuts off text the first part that a line can end with at all.
+func piece(text string) (first, rest string) {
+	last := '`' // nothing stands alone after it
+	for at, next := range text {
+		if next == ' ' || at > 0 && runeWidth(next) > 0 && between(last, next) {
+			return text[:at], text[at:]
+		}
+		if runeWidth(next) > 0 {
+			last = next
+		}
+	}
+	return text, ""
 }
 
 // printable replaces what could move the cursor or colour the screen: details
@@ -85,26 +124,19 @@ func Wrap(head string, indent int, text string, width int) string {
 	var b strings.Builder
 	b.WriteString(head)
 	column, first := Width(head), true
-	for word := range strings.FieldsSeq(text) {
-		word = printable(word)
-		gap := 1 // before the first piece of a word
-		for word != "" {
-			var part string
-			part, word = piece(word)
-			switch {
-			case first:
-				first = false
-			case column+gap+Width(part) > width:
-				b.WriteString("\n" + strings.Repeat(" ", indent))
-				column = indent
-			default:
-				b.WriteString(strings.Repeat(" ", gap))
-				column += gap
-			}
-			gap = 0
-			b.WriteString(part)
-			column += Width(part)
+	for rest := printable(strings.Join(strings.Fields(text), " ")); rest != ""; first = false {
+		text := strings.TrimPrefix(rest, " ")
+		gap := rest[:len(rest)-len(text)]
+		var part string
+		if part, rest = phrase(text); Width(part) > width-indent {
+			part, rest = piece(text)
 		}
+		if !first && column+len(gap)+Width(part) > width {
+			gap = "\n" + strings.Repeat(" ", indent)
+			column = 0
+		}
+		b.WriteString(gap + part)
+		column += Width(strings.TrimPrefix(gap, "\n")) + Width(part)
 	}
 	return strings.TrimRight(b.String(), " ") + "\n"
 }

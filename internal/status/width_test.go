@@ -19,11 +19,16 @@ func TestWrapJapanese(t *testing.T) {
 		width      int
 		text, want string
 	}{
-		{12, "時計を合わせてください。", "> 時計を合わ\n  せてくださ\n  い。\n"}, // no line begins with 。
-		{10, "経路を確認。次", "> 経路を確\n  認。次\n"},
+		{24, "時計を合わせてください。", "> 時計を\n  合わせてください。\n"},     // endings stay with their word
+		{12, "時計を合わせてください。", "> 時計を合わ\n  せて\n  ください。\n"}, // where there is room; no line begins with 。
+		{10, "経路を確認。次", "> 経路を\n  確認。次\n"},
 		{12, "証明書 (mqtt.cert) を確認", "> 証明書\n  (mqtt.cert)\n  を確認\n"},
-		{11, "現場の「名前」です", "> 現場の\n  「名前」\n  です\n"}, // no line ends with 「
-		{20, "Look at `ip route`.", "> Look at `ip\n  route`.\n"},
+		{16, "証明書 (mqtt.cert) を確認", "> 証明書\n  (mqtt.cert) を\n  確認\n"}, // no particle alone
+		{16, "現場の「名前」です", "> 現場の\n  「名前」です\n"},                        // no line ends with 「
+		{20, "Look at `ip route`.", "> Look at\n  `ip route`.\n"},     // a command is copied as a whole
+		{19, "接続は`ip route`で", "> 接続は\n  `ip route`で\n"},
+		{12, "Look at `ip route`.", "> Look at\n  `ip\n  route`.\n"},
+		{20, "an odd ` in what a server says", "> an odd ` in what a\n  server says\n"},
 		{4, "漢\u0301字", "> 漢\u0301\n  字\n"}, // an accent stays with its character
 	} {
 		if got := Wrap("> ", 2, tc.text, tc.width); got != tc.want {
