@@ -116,10 +116,10 @@ func TestPhrasesAreStillSaid(t *testing.T) {
 // TestTranslate: clauses one by one, and what is not known as it is.
 func TestTranslate(t *testing.T) {
 	for text, want := range map[string]string{
-		"/etc/e.yaml:3: links[0].key: /etc/k.pem does not belong to the certificate; put the two that were issued together there": "/etc/e.yaml:3: links[0].key: /etc/k.pem が証明書と一致しない。同時に発行された証明書と鍵を置く",
-		"/etc/e.yaml:1: device.thing: missing; accepted: 1 to 128 characters":                                                     "/etc/e.yaml:1: device.thing: 未記入。使える値: 1 to 128 characters",
-		"10.0.6.105:8883: its certificate expired on 2026-11-21, this device's clock says 2026-11-22":                             "10.0.6.105:8883: 証明書の期限は 2026-11-21。この機器の時計は 2026-11-22",
-		"something new: happened; connection refused":                                                                             "something new: happened。接続を拒否された",
+		"/etc/e.yaml:3: links[0].key: /etc/k.pem does not belong to the certificate; put the two that were issued together there": "/etc/e.yaml:3: links[0].key: /etc/k.pem が証明書と一致しません。同時に発行された証明書と秘密鍵を置いてください",
+		"/etc/e.yaml:1: device.thing: missing; accepted: 1 to 128 characters":                                                     "/etc/e.yaml:1: device.thing: 未記入です。使える値: 1 to 128 characters",
+		"10.0.6.105:8883: its certificate expired on 2026-11-21, this device's clock says 2026-11-22":                             "10.0.6.105:8883: 証明書の有効期限は 2026-11-21 ですが、この機器の時計は 2026-11-22 です",
+		"something new: happened; connection refused":                                                                             "something new: happened。接続を拒否されました",
 	} {
 		if got := japanese().translate(text); got != want {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
@@ -145,12 +145,12 @@ func TestFaultsOfAConfigurationInJapanese(t *testing.T) {
 			t.Errorf("no Japanese: %s", line)
 		}
 	}
-	for _, want := range []string{"device.thing: 空欄", "endpont: 知らないキー", "links[0].config: 未記入"} {
+	for _, want := range []string{"device.thing: 空欄です", "endpont: 存在しないキーです", "links[0].config: 未記入です"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("lacks %q:\n%s", want, said)
 		}
 	}
-	if files := checkFiles(t.Context(), x); files.state != Error || !strings.Contains(files.finding.in(japanese()), "/none.pem がない") {
+	if files := checkFiles(t.Context(), x); files.state != Error || !strings.Contains(files.finding.in(japanese()), "/none.pem がありません") {
 		t.Errorf("a file that is missing beside them: %s %s", files.state, files.finding.in(japanese()))
 	}
 }
@@ -188,7 +188,7 @@ func TestStageInJapanese(t *testing.T) {
 		t.Errorf("in English: %s", got)
 	}
 	title := status.Snapshot{FixFirst: (*status.Finding)(&f)}.In(status.Japanese).FixFirst.Title
-	if got, want := f.in(japanese()), title+" (10.0.0.2 はエンドポイントの名前を知らない)"; got != want || title == "" {
+	if got, want := f.in(japanese()), title+" (10.0.0.2 にエンドポイントの名前がありません)"; got != want || title == "" {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -146,8 +146,8 @@ func TestCheckWithoutDaemon(t *testing.T) {
 	found(t, r, "dns.os", check.Skipped, "the daemon does not answer")
 	found(t, r, "broker.tls", check.Skipped, "waits for")
 	for locale, words := range map[string]string{
-		"LANG=ja_JP.UTF-8":                     "サービスが動いていない",
-		"LANG=C.UTF-8 LC_MESSAGES=ja_JP.UTF-8": "サービスが動いていない",
+		"LANG=ja_JP.UTF-8":                     "サービスが動作していません",
+		"LANG=C.UTF-8 LC_MESSAGES=ja_JP.UTF-8": "サービスが動作していません",
 		"LANG=ja_JP.eucJP":                     "the daemon does not run",
 		"LANG=ja_JP.UTF-8 LC_ALL=C":            "the daemon does not run",
 	} {
