@@ -50,6 +50,11 @@ func TestUnitPatience(t *testing.T) {
 			t.Errorf("%s is %s, %v; want at least %s", name, d, err, least)
 		}
 	}
+	// A second without the daemon is not missed; less would let a loop of crashes
+	// have a small Pi's processor.
+	if d, err := time.ParseDuration(setting(t, "RestartSec")); err != nil || d != time.Second {
+		t.Errorf("RestartSec is %s, %v", d, err)
+	}
 	if got := setting(t, "Restart") + " " + setting(t, "StartLimitIntervalSec"); got != "always 0" {
 		t.Errorf("Restart=, StartLimitIntervalSec=: %q: the daemon would stay down", got)
 	}
