@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -26,6 +27,12 @@ type fakeVPC struct {
 // silence is how long the Client waits for a silent server: UDP, then TCP.
 const silence = defaultUDPTimeout + defaultTCPTimeout
 
+// tries are when something is sent to a silent server: a datagram, then the SYNs
+// that the kernel repeats after 1 and 3 s.
+var tries = []time.Duration{
+	0, defaultUDPTimeout, defaultUDPTimeout + time.Second, defaultUDPTimeout + 3*time.Second,
+}
+
 // roundTrip is how long an answer takes.
 const roundTrip = 12 * time.Millisecond
 
@@ -34,13 +41,21 @@ func (f *fakeVPC) Exchange(ctx context.Context, q *dns.Msg, server netip.AddrPor
 	f.asked = append(f.asked, server.Addr())
 	f.times = append(f.times, time.Now())
 	f.busy++
-	answer := f.answer
 	f.mu.Unlock()
 	defer f.done()
-	if answer == nil {
-		return nil, waitFor(ctx, silence, fmt.Errorf("asking %s: %w", server, os.ErrDeadlineExceeded))
+	began := time.Now()
+	m, err := (*dns.Msg)(nil), os.ErrDeadlineExceeded
+	for _, try := range tries {
+		if waitErr := waitFor(ctx, time.Until(began.Add(try)), nil); waitErr != nil {
+			return nil, waitErr
+		}
+		if m, err = f.say(server.Addr()); !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
 	}
-	m, err := answer(server.Addr())
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, waitFor(ctx, time.Until(began.Add(silence)), fmt.Errorf("asking %s: %w", server, err))
+	}
 	if m != nil {
 		m.Id, m.Response, m.Question = q.Id, true, q.Question
 	}
@@ -48,6 +63,17 @@ func (f *fakeVPC) Exchange(ctx context.Context, q *dns.Msg, server netip.AddrPor
 		return nil, waitErr
 	}
 	return m, err
+}
+
+// say is what a server answers at this moment.
+func (f *fakeVPC) say(server netip.Addr) (*dns.Msg, error) {
+	f.mu.Lock()
+	answer := f.answer
+	f.mu.Unlock()
+	if answer == nil {
+		return nil, os.ErrDeadlineExceeded
+	}
+	return answer(server)
 }
 
 func (f *fakeVPC) done() {

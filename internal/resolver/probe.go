@@ -148,7 +148,7 @@ func (p *Prober) board(path Path) (f *flight, mine bool) {
 
 // fly asks, and lands the flight whatever comes of it.
 func (p *Prober) fly(ctx context.Context, f *flight) {
-	r := askAll(ctx, p.ask, p.host, f.path, p.servers(f.path))
+	r := p.askFor(ctx, p.ask, p.host, f.path)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l := p.lanes[f.path.Link]
@@ -178,17 +178,30 @@ func (p *Prober) keep(l *lane, r Result) {
 	p.changed = make(chan struct{})
 }
 
-// servers returns the path's servers, the last good one first.
-func (p *Prober) servers(path Path) []netip.Addr {
+// askFor asks the path's servers for a name, in the way that finds one that answers.
+func (p *Prober) askFor(ctx context.Context, ask asker, host string, path Path) Result {
+	servers, together := p.servers(path)
+	if together {
+		return askTogether(ctx, ask, host, path, servers)
+	}
+	return askAll(ctx, ask, host, path, servers)
+}
+
+// servers returns the path's servers, the last good one first, and whether they
+// are to be asked together: as long as none answers, one that is dead for good
+// must not hold up the news that another is back.
+func (p *Prober) servers(path Path) (servers []netip.Addr, together bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	servers := slices.Clone(path.Servers)
-	if l := p.lanes[path.Link]; l != nil {
-		if i := slices.Index(servers, l.good); i > 0 {
-			servers = slices.Insert(slices.Delete(servers, i, i+1), 0, l.good)
-		}
+	servers = slices.Clone(path.Servers)
+	l := p.lanes[path.Link]
+	if l == nil {
+		return servers, false
 	}
-	return servers
+	if i := slices.Index(servers, l.good); i > 0 {
+		servers = slices.Insert(slices.Delete(servers, i, i+1), 0, l.good)
+	}
+	return servers, !l.last.At.IsZero() && l.last.Path.same(path) && !l.last.decisive()
 }
 
 // askAll asks one server after the other for the addresses of host until one
@@ -203,6 +216,33 @@ func askAll(ctx context.Context, ask asker, host string, path Path, servers []ne
 		}
 		if r.decisive() || ctx.Err() != nil {
 			break
+		}
+	}
+	return best
+}
+
+// askTogether asks all servers at once. The first decisive answer is the result,
+// else the same as askAll's.
+func askTogether(ctx context.Context, ask asker, host string, path Path, servers []netip.Addr) Result {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make([]Result, len(servers))
+	landed := make(chan int, len(servers))
+	for i, server := range servers {
+		go func() {
+			results[i] = askOne(ctx, ask, host, path, server)
+			landed <- i
+		}()
+	}
+	best := Result{At: time.Now(), Path: path, Err: errNoServers}
+	for range servers {
+		if i := <-landed; results[i].decisive() {
+			return results[i]
+		}
+	}
+	for _, r := range results {
+		if r.rank() >= best.rank() {
+			best = r
 		}
 	}
 	return best

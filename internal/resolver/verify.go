@@ -219,7 +219,7 @@ func (p *proving) settleRoutes(ctx context.Context) {
 	routeErr := p.o.Route(ctx, p.answer.Addresses...)
 	p.route = p.leave(p.path, p.answer.Addresses)
 	p.routed, p.nextRoute = true, now.Add(p.pause)
-	p.pause = min(2*p.pause, p.o.Probe.SuspectInterval)
+	p.pause = min(2*p.pause, routeRetryMax)
 	if p.route != nil && routeErr != nil {
 		p.route = fmt.Errorf("%w; %w", p.route, routeErr)
 	}

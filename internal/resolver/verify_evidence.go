@@ -13,9 +13,10 @@ import (
 )
 
 // routeRetry is the first pause before the link is asked again for a route
-// that did not hold; it doubles up to probe.suspect_interval. Without it,
-// two programs that fight over a route would keep the CPU busy.
-const routeRetry = time.Second
+// that did not hold; it doubles up to routeRetryMax, as that is how late the end
+// of the fight is seen. Without it, two programs that fight over a route would
+// keep the CPU busy.
+const routeRetry, routeRetryMax = time.Second, 4 * time.Second
 
 // evidence is all that the proof stands on. It decides purely: what is true
 // outside is put in by the Verifier.

@@ -21,7 +21,7 @@ func (v *Verifier) Resolve(ctx context.Context, host string) (addrs []netip.Addr
 	if !ok {
 		return nil, false, fmt.Errorf("resolving %s: the link carries no path", host)
 	}
-	r := askAll(ctx, v.ask, host, path, v.o.Prober.servers(path))
+	r := v.o.Prober.askFor(ctx, v.ask, host, path)
 	switch r.verdict(v.o.Endpoint.PrivateCIDRs) {
 	case verdictSilent:
 		return nil, false, fmt.Errorf("resolving %s: %w", host, r.Err)
