@@ -146,12 +146,21 @@ func (h *health) answered(now time.Time) {
 func (h *health) failed(now, began time.Time) {
 	h.failures++
 	h.successes = 0
+	h.judge(now)
 	h.next = now.Add(h.probe.SuspectInterval)
+	if !h.proven && !h.metered {
+		h.next = seekAt(now, began)
+	}
 	if h.quiet || h.revived || h.hasty && h.silent(now) || !h.proven && h.failures < firstProbes {
 		h.next = later(now, began.Add(probeSpacing))
 	}
 	h.revived = false
-	h.judge(now)
+}
+
+// seekAt is when a path that was given up is probed again, after a probe that
+// began at began.
+func seekAt(now, began time.Time) time.Time {
+	return later(now.Add(probeSpacing), began.Add(seekSpacing))
 }
 
 // judge calls the path down after down_after failures, unless bytes still

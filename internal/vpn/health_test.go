@@ -106,6 +106,7 @@ func TestFailuresWhileBytesArriveAreTheResolvers(t *testing.T) {
 // A probe that was sent into the silence tells nothing of what came after it.
 func TestBytesDuringAProbeMakeTheNextOneDue(t *testing.T) {
 	o := observe(time.Second)
+	o.metered = true // or it would be asked soon anyway
 	o.pass(o.silenceAt().Sub(o.now))
 	o.noticeSilence(o.now)
 	for range firstProbes + 1 {
@@ -139,6 +140,36 @@ func TestProbeIsSkippedWhileTrafficProvesThePath(t *testing.T) {
 	o.noticeSilence(o.now)
 	if o.skip(o.now, alive) {
 		t.Error("skipped although the server fell silent")
+	}
+}
+
+// A path that nothing came back through is asked so often that its end is seen
+// within 5 s, both answers that it takes included, unless each question is paid for.
+func TestPathThatWasGivenUpIsAskedSoon(t *testing.T) {
+	for metered, most := range map[bool]time.Duration{false: seekSpacing, true: 15 * time.Second} {
+		o := observe(time.Second)
+		o.metered = metered
+		o.doubt(o.now)
+		for range 100 {
+			o.bytes(o.now, o.in+1)
+			limit := o.fail()
+			if o.failures < firstProbes {
+				o.pass(o.next.Sub(o.now))
+				continue
+			}
+			wait := o.next.Sub(o.now)
+			// Of a probe's tries the last one, a SYN, is 2 s before its end.
+			if gap := wait + min(limit, 2*time.Second); !metered && gap > most || metered && wait != most {
+				t.Errorf("metered %v: %s from the end of a probe of %s to the next", metered, wait, limit)
+			}
+			o.pass(wait)
+		}
+		// What fails at once is no reason to ask all the time.
+		o.begin(o.now)
+		o.failed(o.now, o.now)
+		if wait := o.next.Sub(o.now); wait != most {
+			t.Errorf("metered %v: %s after an error that came at once, want %s", metered, wait, most)
+		}
 	}
 }
 

@@ -93,13 +93,18 @@ func (p *pulse) answered(now time.Time) {
 func (p *pulse) failed(now, began, alive time.Time) {
 	p.failures++
 	p.successes, p.doubted = 0, true
-	p.next = now.Add(p.pause(now))
-	if p.hasty && p.proven || !p.proven && p.failures < firstProbes {
-		p.next = later(now, began.Add(probeSpacing))
-	}
+	quick := p.hasty && p.proven || !p.proven && p.failures < firstProbes
 	carries := alive.After(p.failing) && now.Sub(alive) < meteredProbe
 	if p.failures >= p.probe.DownAfter && !carries {
 		p.proven = false
+	}
+	switch {
+	case quick:
+		p.next = later(now, began.Add(probeSpacing))
+	case !p.proven && !p.metered:
+		p.next = seekAt(now, began)
+	default:
+		p.next = now.Add(p.pause(now))
 	}
 }
 

@@ -32,3 +32,33 @@ func TestProofOfADialledLink(t *testing.T) {
 		}
 	}
 }
+
+// A dialled path that is away is asked so often that its end is seen within 5 s;
+// on a metered one the pause grows to a minute.
+func TestDialledPathThatIsAwayIsAskedSoon(t *testing.T) {
+	for _, tt := range []struct {
+		metered bool
+		took    time.Duration // of each probe
+		away    time.Duration
+		want    time.Duration // from its end to the next
+	}{
+		{false, 7 * time.Second, 3 * time.Hour, probeSpacing},
+		{false, 0, 3 * time.Hour, seekSpacing},
+		{true, 7 * time.Second, 5 * time.Minute, 15 * time.Second},
+		{true, 7 * time.Second, 3 * time.Hour, patientProbe},
+	} {
+		now := time.Unix(1000, 0)
+		p := pulse{probe: config.Default().Probe, metered: tt.metered}
+		p.start(now)
+		for began := now; now.Sub(began) < tt.away; now = p.next {
+			p.begin(now)
+			p.failed(now.Add(tt.took), now, time.Time{})
+		}
+		p.begin(now)
+		end := now.Add(tt.took)
+		p.failed(end, now, time.Time{})
+		if got := p.next.Sub(end); got != tt.want {
+			t.Errorf("%+v: the next after %s", tt, got)
+		}
+	}
+}

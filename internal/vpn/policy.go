@@ -50,6 +50,11 @@ const (
 	proofSpacing = probeSpacing / 4
 	// tcpPart is a probe's time for its second try, over TCP.
 	tcpPart = 5 * time.Second
+	// seekSpacing is instead of it on a path that has been given up, unless it is
+	// paid for by the byte: its end must be seen within 5 s, however long it was
+	// away. A probe that meets silence takes 7 s and repeats its SYN meanwhile, and
+	// the next one follows after probeSpacing.
+	seekSpacing = 4 * time.Second
 	// firstProbes come in quick succession after a connection was made, as the
 	// far side's routes may need a moment; after that suspect_interval holds.
 	firstProbes = 5
