@@ -32,10 +32,10 @@ func newSupportBundleCommand() *cobra.Command {
 	var b bundler
 	cmd := &cobra.Command{
 		Use:   "support-bundle",
-		Short: "Write an archive for the office: status, check, logs, network; no secrets",
-		Long: "Write a .tar.gz of at most 5 MB: status, a fresh check, the configuration, the last logs,\n" +
-			"addresses, routes and DNS. Keys, tokens and passwords are taken out. Nothing is sent.\n" +
-			"As root it has more to say; it works without the daemon as well.",
+		Short: "Write a file for the office: status, check, logs; no secrets",
+		Long: "Write a .tar.gz of at most 5 MB: status, a fresh check, the configuration, the\n" +
+			"last logs, addresses, routes and DNS. Keys, tokens and passwords are taken out.\n" +
+			"Nothing is sent. Root gets more of it; it works without the daemon as well.",
 		Args: arguments(0, 0, ""),
 		RunE: action(func(cmd *cobra.Command, _ []string) error {
 			return b.write(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())

@@ -19,13 +19,14 @@ func newCheckCommand() *cobra.Command {
 	var strict bool
 	cmd := &cobra.Command{
 		Use:   "check [ID ...]",
-		Short: "Diagnose from scratch: from the configuration to a tunnel's service",
-		Long: "Diagnose from scratch, beside the daemon or without it. Changes nothing, and takes\n" +
-			"at most 15 s: what there was no time for is skipped and says so. Without ID all checks\n" +
-			"are made; an ID selects one, or all of its kind. Begin with the first error.\n\n" +
-			"Findings and fixes are in Japanese where LC_ALL, LC_MESSAGES or LANG begins with ja\n" +
-			"and the charset is UTF-8; --json is always in English.\n\n" +
-			"IDs: " + strings.Join(check.IDs(), ", "),
+		Short: "Diagnose from scratch, from the configuration to the tunnels",
+		Long: "Diagnose from scratch, beside the daemon or without it. Changes nothing, and\n" +
+			"takes at most 15 s: what there was no time for is skipped and says so. Without\n" +
+			"ID all checks are made; an ID selects one, or all of its kind. Begin with the\n" +
+			"first error.\n\n" +
+			"Findings and fixes are in Japanese where LC_ALL, LC_MESSAGES or LANG begins with\n" +
+			"ja and the charset is UTF-8; --json is always in English.\n\n" +
+			strings.TrimSpace(status.Wrap("IDs: ", len("IDs: "), strings.Join(check.IDs(), ", "), 80)),
 		Args:      cobra.ArbitraryArgs,
 		ValidArgs: check.IDs(),
 		RunE: action(func(cmd *cobra.Command, ids []string) error {

@@ -19,7 +19,7 @@ func newConfigCommand() *cobra.Command {
 func newConfigCheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check [FILE]",
-		Short: "Check the configuration and the files it names, and list every fault",
+		Short: "Check the configuration and its files, and list every fault",
 		Args:  arguments(0, 1, "FILE"),
 		RunE: action(func(cmd *cobra.Command, args []string) error {
 			file := configFile(args)
@@ -50,7 +50,7 @@ func printFaults(w io.Writer, faults config.Errors, what string) {
 func newConfigShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [FILE]",
-		Short: "Print the configuration with every default; secrets as paths only",
+		Short: "Print the configuration with every default; of secrets the paths",
 		Args:  arguments(0, 1, "FILE"),
 		RunE: action(func(cmd *cobra.Command, args []string) error {
 			c, err := config.Read(configFile(args))

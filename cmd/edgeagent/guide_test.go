@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -75,20 +74,8 @@ func TestGuideShowsRealScreens(t *testing.T) {
 	}
 }
 
-// What documents link to is there, and what they hand out as JSON is JSON.
-func TestDocumentsHoldTogether(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-	for _, doc := range []string{"README.md", "README.ja.md", "docs/install.md", "docs/aws-setup.md"} {
-		found := link.FindAllStringSubmatch(readDoc(t, doc), -1)
-		if len(found) == 0 {
-			t.Errorf("%s links to nothing", doc)
-		}
-		for _, m := range found {
-			if _, err := os.Stat(filepath.Join("../..", filepath.Dir(doc), m[1])); err != nil {
-				t.Errorf("%s: %v", doc, err)
-			}
-		}
-	}
+// What the guide hands out as JSON is JSON.
+func TestGuideHandsOutJSON(t *testing.T) {
 	files, err := filepath.Glob("../../docs/aws/*.json")
 	if err != nil || len(files) < 3 {
 		t.Fatalf("only %q: %v", files, err)

@@ -60,7 +60,7 @@ func newLinkRestartCommand() *cobra.Command {
 	var o clientOptions
 	cmd := &cobra.Command{
 		Use:   "restart [NAME]",
-		Short: "Take a link down and bring it up again; without NAME the one in use",
+		Short: "Take a link down and up again; without NAME the one in use",
 		Args:  arguments(0, 1, "NAME"),
 		RunE: action(func(cmd *cobra.Command, args []string) error {
 			client := o.client()

@@ -14,9 +14,10 @@ versions 3, 2 and 1 and adapts to each stream's source.
 Destinations: "localhost:22", "22" and "/run/app.sock" serve a tunnel with one
 service or none; "SSH=localhost:22,VNC=localhost:5900" names services.
 
-Environment: ` + envAccessToken + ` (removed at once), ` + envClientToken + `,
-` + envRegion + ` and ` + envEndpoint + `; https_proxy, HTTPS_PROXY and
-NO_PROXY. Options win over --config, which wins over the environment.
+Environment: ` + envAccessToken + ` (removed at once),
+` + envClientToken + `, ` + envRegion + ` and
+` + envEndpoint + `; https_proxy, HTTPS_PROXY and NO_PROXY. Options win
+over --config, which wins over the environment.
 
 Exit status:
    0  asked to stop (SIGTERM), or the service closed the tunnel in order

@@ -23,9 +23,10 @@ func newMetricsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "metrics",
 		Short: "Print the figures for Prometheus, or write them to a file",
-		Long: "Print what the daemon counts and measures, in Prometheus' text format. With --output the\n" +
-			"file is replaced as a whole, as node_exporter's textfile collector needs it; without a\n" +
-			"daemon it then says edgeagent_up 0, so that old figures do not pass for new ones.",
+		Long: "Print what the daemon counts and measures, in Prometheus' text format. With\n" +
+			"--output the file is replaced as a whole, as node_exporter's textfile collector\n" +
+			"needs it; without a daemon it then says edgeagent_up 0, so that old figures do\n" +
+			"not pass for new ones.",
 		Args: arguments(0, 0, ""),
 		RunE: action(func(cmd *cobra.Command, _ []string) error {
 			text, err := askMetrics(cmd.Context(), o.client())

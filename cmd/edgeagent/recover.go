@@ -15,16 +15,17 @@ import (
 	"edgeagent/internal/modem"
 )
 
-const recoverHelp = `One step of a link's recovery that needs root. The daemon, which is not root, asks
-systemd for it by starting edgeagent-recover@RUNG:LINK.service. RUNG is one of
+const recoverHelp = `One step of a link's recovery that needs root. The daemon, which is not root,
+starts edgeagent-recover@RUNG:LINK.service for it. RUNG is one of
 
     unit           restart the link's unit
     modem-manager  restart ModemManager
     usb            unplug the link's modem and plug it in again, by software
-    reboot         reboot this device, if recovery.reboot and its budget allow it
+    reboot         reboot this device, if recovery.reboot and its budget allow
 
-What is done, and to what, comes from the configuration alone, which only root may
-be able to change. Exit status: 0 done, 1 it failed, 2 not allowed or wrong usage.`
+What is done, and to what, comes from the configuration alone, which only root
+may be able to change. Exit status: 0 done, 1 it failed, 2 not allowed or wrong
+usage.`
 
 // recoverOptions are those of the root helper for links.
 type recoverOptions struct {

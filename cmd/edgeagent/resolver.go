@@ -125,9 +125,11 @@ func newResolverRepairCommand() *cobra.Command {
 	var o resolverOptions
 	cmd := &cobra.Command{
 		Use:   "repair",
-		Short: "Point this system's DNS at the agent again after somebody has changed it (needs root)",
-		Long: "Point this system's DNS at the agent again after somebody has changed it, at most ten times an hour.\n\n" +
-			"Without a daemon that answers at resolver.listen this system gets its own DNS back instead.",
+		Short: "Point a changed system's DNS at the agent again (needs root)",
+		Long: "Point this system's DNS at the agent again after somebody has changed it, at\n" +
+			"most ten times an hour.\n\n" +
+			"Without a daemon that answers at resolver.listen this system gets its own DNS\n" +
+			"back instead.",
 		Args: arguments(0, 0, ""),
 		RunE: action(func(cmd *cobra.Command, _ []string) error {
 			c, err := config.Read(o.config)

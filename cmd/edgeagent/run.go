@@ -36,9 +36,9 @@ func newRunCommand(run agentFunc) *cobra.Command {
 		Use:   "run",
 		Short: "Run the daemon in the foreground",
 		Long: "Run the daemon in the foreground.\n\n" +
-			"SIGTERM stops it within 10 s. SIGHUP re-reads the configuration; one with faults is refused. If the\n" +
-			"program's file is another one by then, SIGHUP has it take over in the same process, with OpenVPN\n" +
-			"and open tunnels as they are.",
+			"SIGTERM stops it within 10 s. SIGHUP re-reads the configuration; one with faults\n" +
+			"is refused. If the program's file is another one by then, SIGHUP has it take\n" +
+			"over in the same process, with OpenVPN and open tunnels as they are.",
 		Args: arguments(0, 0, ""),
 		RunE: action(func(cmd *cobra.Command, _ []string) error {
 			if err := d.findDirs(); err != nil {

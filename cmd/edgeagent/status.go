@@ -22,10 +22,11 @@ func newStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the path on one screen: what is broken, and what to do",
-		Long: "Show the path on one screen: the first stage that is not ok is the cause, and what is\n" +
-			"behind Next: mends it. More: names the section of reasons.md that explains it.\n\n" +
-			"In Japanese if LC_ALL, LC_MESSAGES or LANG begins with ja, and charset and terminal\n" +
-			"can show it; else in English, which is ASCII. --json is always English.",
+		Long: "Show the path on one screen: the first stage that is not ok is the cause, and\n" +
+			"what stands behind Next: mends it. More: names the section of reasons.md that\n" +
+			"explains it.\n\n" +
+			"In Japanese if LC_ALL, LC_MESSAGES or LANG begins with ja, and charset and\n" +
+			"terminal can show it; else in English, which is ASCII. --json is always English.",
 		Args: arguments(0, 0, ""),
 		RunE: action(func(cmd *cobra.Command, _ []string) error {
 			ask := func(ctx context.Context) (status.Snapshot, error) { return askStatus(ctx, o.client()) }
