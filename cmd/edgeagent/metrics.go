@@ -30,20 +30,20 @@ func newMetricsCommand() *cobra.Command {
 		Args: arguments(0, 0, ""),
 		RunE: action(func(cmd *cobra.Command, _ []string) error {
 			text, err := askMetrics(cmd.Context(), o.client())
-			if file == "" {
+			if file == "" || file == "-" {
 				if err == nil {
 					_, err = cmd.OutOrStdout().Write(text)
 				}
 				return err
 			}
-			if failed := replaceFile(file, text); failed != nil {
-				return failed
+			if failed := writeMetrics(file, text); failed != nil {
+				return fmt.Errorf("writing the metrics: %w", failed)
 			}
 			return err
 		}),
 	}
 	o.addTo(cmd)
-	cmd.Flags().StringVarP(&file, "output", "o", "", "file to write instead, such as /var/lib/prometheus/node-exporter/edgeagent.prom")
+	cmd.Flags().StringVarP(&file, "output", "o", "", `file to write instead, such as /var/lib/prometheus/node-exporter/edgeagent.prom; "-" for standard output`)
 	return cmd
 }
 
@@ -62,18 +62,33 @@ func askMetrics(ctx context.Context, c *control.Client) ([]byte, error) {
 	return b.Bytes(), explain(err)
 }
 
-// replaceFile puts text in place of the file's content, such that no reader ever
-// finds half of it. A collector that runs as another user may read it. Without
-// text the file stays as it is.
-func replaceFile(file string, text []byte) error {
+// writeMetrics puts text into file. Without text the file stays as it is. A
+// device or a pipe is written to: in its place root would leave a plain file, and
+// a /dev/null that fills up.
+func writeMetrics(file string, text []byte) error {
 	if len(text) == 0 {
 		return nil
 	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().IsRegular() {
+		return replaceFile(file, text)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
+
+// replaceFile puts text in place of the file's content, such that no reader ever
+// finds half of it. A collector that runs as another user may read it.
+func replaceFile(file string, text []byte) error {
 	const mode = 0o644
 	// A collector takes what ends like file.
 	draft, err := os.CreateTemp(filepath.Dir(file), ".edgeagent-*.new")
 	if err != nil {
-		return fmt.Errorf("writing the metrics: %w", err)
+		return err
 	}
 	_, err = io.Copy(draft, bytes.NewReader(text))
 	err = errors.Join(err, draft.Chmod(mode), draft.Close())
@@ -82,7 +97,6 @@ func replaceFile(file string, text []byte) error {
 	}
 	if err != nil {
 		_ = os.Remove(draft.Name())
-		return fmt.Errorf("writing the metrics: %w", err)
 	}
-	return nil
+	return err
 }
