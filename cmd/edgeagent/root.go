@@ -42,6 +42,8 @@ func newRootCommand(run agentFunc) *cobra.Command {
 		newCompletionCommand(),
 		newManualCommand(),
 	)
+	addVersionFlag(root)
+	refuseUnknownHelp(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misuse(cmd, "%w", err)
 	})
@@ -65,6 +67,25 @@ func group(cmd *cobra.Command, subcommands ...*cobra.Command) *cobra.Command {
 		return misuse(cmd, "unknown command %q; want one of %s", args[0], strings.Join(names(cmd), ", "))
 	}
 	return cmd
+}
+
+// refuseUnknownHelp makes `help` of what is no command wrong usage. Cobra alone
+// would show the whole program's help, with exit status 0.
+func refuseUnknownHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil {
+		return
+	}
+	help.Run = nil
+	help.RunE = func(_ *cobra.Command, args []string) error {
+		cmd, rest, err := root.Find(args)
+		if err != nil || len(rest) > 0 {
+			return misuse(root, "no help for %q: no such command", strings.Join(args, " "))
+		}
+		cmd.InitDefaultHelpFlag()
+		return cmd.Help()
+	}
 }
 
 // names lists the commands that a person may type below cmd.

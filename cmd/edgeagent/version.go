@@ -19,11 +19,26 @@ func newVersionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print the version of this program",
 		Args:  arguments(0, 0, ""),
-		RunE: action(func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "edgeagent %s (%s %s/%s%s)\n",
-				programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH, builtOn(buildTime()))
-			return err
-		}),
+		RunE:  action(printVersion),
+	}
+}
+
+func printVersion(cmd *cobra.Command, _ []string) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "edgeagent %s (%s %s/%s%s)\n",
+		programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH, builtOn(buildTime()))
+	return err
+}
+
+// addVersionFlag gives root the --version that people try first.
+func addVersionFlag(root *cobra.Command) {
+	var asked bool
+	root.Flags().BoolVar(&asked, "version", false, "print the version of this program")
+	otherwise := root.RunE
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if asked && len(args) == 0 {
+			return action(printVersion)(cmd, args)
+		}
+		return otherwise(cmd, args)
 	}
 }
 
