@@ -106,7 +106,7 @@ func (b *bundler) parts() []bundle.Part {
 			if err != nil {
 				return nil, err
 			}
-			return json.MarshalIndent(s, "", "  ")
+			return json.MarshalIndent(s.ForScripts(), "", "  ")
 		}},
 		{Name: "history.json", What: "the last hour, a value a minute", Get: func(ctx context.Context) ([]byte, error) {
 			h, err := b.client.client().History(ctx)

@@ -57,7 +57,7 @@ func newScreen(w io.Writer, json bool) *screen {
 // show prints s once.
 func (o *screen) show(s status.Snapshot) error {
 	if o.json {
-		return printJSON(o.w, s)
+		return printJSON(o.w, s.ForScripts())
 	}
 	_, err := fmt.Fprint(o.w, o.text(s))
 	return err

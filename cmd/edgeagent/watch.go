@@ -50,7 +50,7 @@ func (o *screen) update(ctx context.Context, s status.Snapshot, shown string) (s
 		return shown, err
 	}
 	if o.json {
-		return essence, json.NewEncoder(o.w).Encode(s)
+		return essence, json.NewEncoder(o.w).Encode(s.ForScripts())
 	}
 	text := o.text(s)
 	if shown != "" {

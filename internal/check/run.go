@@ -37,7 +37,7 @@ func runChecks(ctx context.Context, o Options, checks []check, ids []string) (Re
 	x := newExamination(o)
 	defer x.close()
 	results := newRunner(x, withGround(checks, wanted)).run(ctx)
-	report := Report{Schema: Schema, Version: o.Version, Device: x.device(), State: OK, Now: time.Now(), Checks: []Result{}}
+	report := Report{Schema: Schema, Version: o.Version, Device: x.device(), State: OK, Now: time.Now().UTC().Truncate(time.Second), Checks: []Result{}}
 	for _, c := range checks {
 		if !wanted[c.id] {
 			continue

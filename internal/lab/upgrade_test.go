@@ -254,7 +254,7 @@ func (u *upgradeRig) stillManaged(t *testing.T, before []listed, sshTunnel, vnc 
 func TestUpgradeRefusesABadProgram(t *testing.T) {
 	t.Parallel()
 	u := startUpgradable(t, Options{})
-	before, s := u.carried(t), snapshot(t, u.Agent)
+	before, s := u.carried(t), snapshotBy(t, u)
 	broken := filepath.Join(t.TempDir(), "broken")
 	must(t, os.WriteFile(broken, []byte("#!/bin/sh\necho no such luck\nexit 3\n"), 0o755))
 	u.install(t, broken)

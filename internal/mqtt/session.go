@@ -121,7 +121,7 @@ func (s *Session) Run(ctx context.Context, report status.Report) error {
 		f = s.rival.ended(f, lived, s.o.MQTT.ClientID)
 		s.pace.Failed(time.Now(), f.retry, lived)
 		facts := s.facts()
-		facts["retry_at"] = s.pace.Next(time.Now()).Round(time.Second)
+		facts["retry_at"] = s.pace.Next(time.Now()).UTC().Round(time.Second)
 		report(f.update(facts))
 		s.log(f)
 	}
@@ -136,7 +136,7 @@ func (s *Session) beginning() status.Update {
 	}
 	if at := s.pace.due; !at.IsZero() {
 		u.Detail += fmt.Sprintf(", in turn with a fleet of %d (mqtt.fleet): at %s", s.o.MQTT.Fleet, at.Format(time.TimeOnly))
-		u.Facts["retry_at"] = at.Round(time.Second)
+		u.Facts["retry_at"] = at.UTC().Round(time.Second)
 	}
 	return u
 }

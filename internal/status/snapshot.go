@@ -1,6 +1,9 @@
 package status
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Schema is the version of the JSON that Snapshot marshals to. Fields may be
 // added within a schema; none is renamed or removed.
@@ -20,6 +23,19 @@ type Snapshot struct {
 	Warnings []Warning   `json:"warnings,omitempty"`
 	Stages   []Condition `json:"stages"`
 }
+
+// ForScripts returns s with its times in UTC and in whole seconds, rounded down:
+// jq's fromdate and strptime(3) take neither a fraction nor an offset.
+func (s Snapshot) ForScripts() Snapshot {
+	s.Since, s.Started, s.Now = wholeSecond(s.Since), wholeSecond(s.Started), wholeSecond(s.Now)
+	s.Stages = slices.Clone(s.Stages)
+	for i := range s.Stages {
+		s.Stages[i].Since = wholeSecond(s.Stages[i].Since)
+	}
+	return s
+}
+
+func wholeSecond(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 
 // Finding is the root cause: the first stage that is not ok, and what to do.
 type Finding struct {
