@@ -61,8 +61,8 @@ func Run(ctx context.Context, o Options) (*Handover, error) {
 	o.Log.Info("edgeagent started", "version", o.Version, "device", o.Config.Device.Thing, "config", o.ConfigFile)
 	o.Adopt.endOthers(o.Config.Links)
 	p.tunnel.Adopt(o.Adopt.tunnels())
-	if o.Adopt != nil && o.Adopt.History != nil {
-		p.recorder.Restore(*o.Adopt.History)
+	if o.Adopt != nil {
+		p.restore(o.Adopt)
 	}
 	stopServices := p.serve(ctx, o, listener)
 	p.runChain(ctx)

@@ -28,6 +28,7 @@ type parts struct {
 	tunnel *tunnel.Manager
 
 	recorder *history.Recorder
+	losses   map[string]int // of the stages, as the next Run is to know them
 }
 
 // build wires the stages. It reads as the data flows: the link finds a path,

@@ -34,6 +34,9 @@ type Handover struct {
 	Carried string           `json:"carried,omitempty"`
 	Tunnels *tunnel.Handover `json:"tunnels"`
 	History *history.History `json:"history,omitempty"` // bounded by its Recorder, 300 kB at most
+	// Losses are how often each stage had left ok. The daemon has not ended, so the
+	// count goes on.
+	Losses map[string]int `json:"losses,omitempty"`
 	// Stub are descriptors of the DNS stub's sockets, for another image.
 	Stub []StubSocket `json:"stub"`
 }
@@ -142,12 +145,21 @@ func (p *parts) runChain(ctx context.Context) {
 	defer stop()
 	context.AfterFunc(ctx, func() {
 		if replaced(ctx) {
+			p.losses = p.board.Losses() // before the stages are stopped
 			p.tunnel.Leave()
 			p.links.Leave()
 		}
 		stop()
 	})
 	p.chain.Run(chainCtx)
+}
+
+// restore takes over what status has said of the past.
+func (p *parts) restore(h *Handover) {
+	if h.History != nil {
+		p.recorder.Restore(*h.History)
+	}
+	p.board.Restore(h.Losses)
 }
 
 // settle collects what goes on, or ends what nobody has taken over.
@@ -157,7 +169,7 @@ func (p *parts) settle(ctx context.Context, o Options, l *control.Listener) *Han
 		return nil
 	}
 	past := p.recorder.History()
-	h.History = &past
+	h.History, h.Losses = &past, p.losses
 	var err error
 	if h.Control, err = l.HandOver(); err != nil {
 		o.Log.Warn("the control API will pause", "err", err)

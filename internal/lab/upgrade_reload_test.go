@@ -38,22 +38,28 @@ func waitStarted(t *testing.T, a *Agent, since time.Time) status.Snapshot {
 }
 
 // TestReloadKeepsTunnelsAndVPN re-reads a configuration whose link and tunnels
-// have not changed.
+// have not changed. The daemon has not ended: its count of losses goes on.
 func TestReloadKeepsTunnelsAndVPN(t *testing.T) {
 	t.Parallel()
 	u := startUpgradable(t, Options{Config: bothServices(nil)})
+	edgeagent(t, u.Lab, 0, "link", "restart")
+	waitLosses(t, u.Agent, "link", 1)
+	waitOK(t, u.Agent)
 	serveVNC(t, u.Lab, flipper)
 	session, vnc := openSSH(t, open(t, u.Lab, "SSH")), open(t, u.Lab, "VNC")
 	endFlow := flow(t, dial(t, vnc, "VNC"))
 	before, endControl := u.carried(t), u.watchControl(t)
 	began := u.hup()
-	waitStarted(t, u.Agent, began)
+	s := waitStarted(t, u.Agent, began)
 	longest, failed := endControl()
 	t.Logf("SIGHUP to all ok: %s; longest answer of the control API: %s", time.Since(began).Round(time.Millisecond), longest.Round(time.Millisecond))
 	session.say(t, "still here after the reload")
 	t.Logf("%d bytes went through and back", endFlow())
 	if after := u.carried(t); after != before || failed > 0 {
 		t.Errorf("it was %+v, is %+v; %d questions without an answer", before, after, failed)
+	}
+	if n := stage(t, s, "link").Losses; n != 1 {
+		t.Errorf("the link has been lost %d times, want once", n)
 	}
 	clean(t, u.Lab, "reloading")
 }

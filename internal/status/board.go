@@ -67,6 +67,30 @@ func (b *Board) Set(stage string, u Update) {
 	b.announce()
 }
 
+// Losses returns how often each stage has left ok.
+func (b *Board) Losses() map[string]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	losses := make(map[string]int, len(b.stages))
+	for name, c := range b.stages {
+		losses[name] = c.Losses
+	}
+	return losses
+}
+
+// Restore goes on counting from what an earlier Board of this process had
+// counted. Stages that are not on this one are left out.
+func (b *Board) Restore(losses map[string]int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name, n := range losses {
+		if c, ok := b.stages[name]; ok {
+			c.Losses += n
+		}
+	}
+	b.announce()
+}
+
 // Warn publishes what is wrong with the daemon itself rather than with a stage: a
 // configuration or program that it has refused. "" withdraws it.
 func (b *Board) Warn(text string) {

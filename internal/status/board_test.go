@@ -22,6 +22,22 @@ func TestBoardCountsLosses(t *testing.T) {
 	}
 }
 
+func TestBoardGoesOnCountingLosses(t *testing.T) {
+	before := newTestBoard()
+	for _, s := range []State{OK, Down, OK, Down} {
+		before.Set("link", Update{State: s})
+	}
+	losses := before.Losses()
+	losses["of an older version"] = 1
+	b := newTestBoard()
+	b.Restore(losses)
+	b.Set("link", Update{State: OK})
+	b.Set("link", Update{State: Degraded})
+	if want := map[string]int{"link": 3, "dns": 0, "broker": 0}; !cmp.Equal(b.Losses(), want) {
+		t.Errorf("Losses = %v, want %v", b.Losses(), want)
+	}
+}
+
 func TestBoardSinceIsTheStatesAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTestBoard()
