@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -159,8 +160,9 @@ func readMapping(told map[string]entry, prefix string, n *yaml.Node) {
 // newEntry reads one key. A link has no defaults but "", [] and false: what
 // stands there else is an example.
 func newEntry(prefix string, key, value *yaml.Node) entry {
-	text := comment(key.HeadComment) + "\n" + comment(key.LineComment) + "\n" + comment(value.LineComment)
-	text = strings.TrimSpace(text)
+	said := []string{comment(key.HeadComment), comment(key.LineComment), comment(value.LineComment)}
+	// An empty line between them would end the entry's paragraph, and its indent.
+	text := strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" }), "\n")
 	e := entry{value: written(value)}
 	text, e.required = strings.CutPrefix(text, requiredMark)
 	if prefix == "links." && e.value != empty && e.value != "[]" && e.value != "false" {

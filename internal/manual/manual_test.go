@@ -86,7 +86,7 @@ links:
 #    unit: wg.service
 
 # For a browser.
-page: ""
+page: ""   # 127.0.0.1:80, for example
 `
 
 func TestKeys(t *testing.T) {
@@ -128,6 +128,7 @@ Default: ""; an example: wg.service
 .TP
 .B "page"
 For a browser.
+127.0.0.1:80, for example.
 .br
 Accepts an address, or "" for none.
 .br
