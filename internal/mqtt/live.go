@@ -231,6 +231,6 @@ func (l *live) facts() status.Facts {
 	f := l.s.facts()
 	f["rtt_ms"] = l.roundTrip.Milliseconds()
 	f["session_present"] = l.present
-	f["since"] = l.up.Round(time.Second)
+	f["since"] = l.up.UTC().Round(time.Second)
 	return f
 }
