@@ -3,6 +3,7 @@ package resolver
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,7 +133,12 @@ func (h *health) missingHint() string {
 		zone, h.endpoint)
 }
 
+// publicHint tells a missing zone from a VPC that private_cidrs leaves out.
 func (h *health) publicHint() string {
+	outside := notIn(h.prefixes, h.last.Addresses)
+	if !slices.ContainsFunc(outside, func(a netip.Addr) bool { return !a.IsPrivate() }) {
+		return fmt.Sprintf("if %s is the VPC's, add its range to `endpoint.private_cidrs`; until then nothing is sent.", joinAddrs(outside))
+	}
 	return fmt.Sprintf("associate the private hosted zone that holds %s with the VPC of resolver %s; until then nothing is sent.",
 		h.endpoint, h.last.Server)
 }

@@ -3,6 +3,7 @@ package resolver
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -309,6 +310,22 @@ func TestStageEndsTheHoldHoweverFewTheFailures(t *testing.T) {
 		r.reports.is(t, status.Down, status.ReasonNoAnswer, "no answer from 10.0.0.2 since "+since)
 		r.end(t)
 	})
+}
+
+// A VPC outside private_cidrs is no zone that is missing.
+func TestStageNamesWhatPrivateCIDRsLeaveOut(t *testing.T) {
+	h := health{
+		last:     Result{At: time.Now(), Server: mustAddrs("10.0.0.2")[0], Addresses: mustAddrs("10.0.6.105", "10.1.0.9")},
+		prefixes: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
+	}
+	const want = "if 10.0.6.105 is the VPC's, add its range to `endpoint.private_cidrs`; until then nothing is sent."
+	if u := h.judge(HostState{Pointed: true}); u.Reason != status.ReasonPublicAnswer || u.Hint != want {
+		t.Errorf("%s, hint %q", u.Reason, u.Hint)
+	}
+	h.last.Addresses = mustAddrs("10.0.6.105", "198.51.100.80")
+	if u := h.judge(HostState{Pointed: true}); strings.Contains(u.Hint, "private_cidrs") {
+		t.Errorf("with a public address as well: hint %q", u.Hint)
+	}
 }
 
 func TestStageSaysWhatTheZoneLacks(t *testing.T) {
