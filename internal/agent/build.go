@@ -55,15 +55,17 @@ func build(o Options) (*parts, error) {
 		path, ok := p.links.Path()
 		return resolver.Path(path), ok
 	}
+	var endpoint *resolver.Verifier
 	p.links, err = vpn.NewLinks(vpn.LinksOptions{
 		Links: cfg.Links, Probe: cfg.Probe, Recovery: cfg.Recovery, Servers: cfg.Resolver.Servers, RuntimeDir: o.RuntimeDir,
 		Lookup: dns.stub.LookupUplink,
 		ProbePath: func(ctx context.Context, path vpn.Path) (time.Duration, error) {
 			return prober.Probe(ctx, resolver.Path(path))
 		},
-		Alive:  func() time.Time { return p.broker.Alive() },
-		Rescue: func(l config.Link) vpn.Rescue { return newRescue(o, l) },
-		Meter:  meter, Adopt: o.Adopt.link, Carried: o.Adopt.carried(), Clock: gate, Log: o.Log,
+		Witness: func(ctx context.Context, path vpn.Path) (bool, error) { return witness(ctx, path, endpoint, meter) },
+		Alive:   func() time.Time { return p.broker.Alive() },
+		Rescue:  func(l config.Link) vpn.Rescue { return newRescue(o, l) },
+		Meter:   meter, Adopt: o.Adopt.link, Carried: o.Adopt.carried(), Clock: gate, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -73,7 +75,7 @@ func build(o Options) (*parts, error) {
 		HostState: dns.State, HostChanged: dns.Changed,
 		Private: cfg.Endpoint.PrivateCIDRs, Config: cfg.Resolver, Probe: cfg.Probe, Log: o.Log,
 	})
-	endpoint := resolver.NewVerifier(resolver.VerifierOptions{
+	endpoint = resolver.NewVerifier(resolver.VerifierOptions{
 		Endpoint: cfg.Endpoint, Domains: cfg.Resolver.Domains, Prober: prober, Client: client,
 		Path: path, Route: p.links.Route, HostMode: dns.pointedMode, HostChanged: dns.Changed, Probe: cfg.Probe,
 		Wrap: meter.Wrap, Log: o.Log,

@@ -58,6 +58,7 @@ type Verifier struct {
 
 	mu      sync.Mutex
 	proof   proof
+	witness proof // the last that had addresses
 	changed chan struct{}
 }
 
@@ -261,6 +262,9 @@ func (v *Verifier) publish(p proof) {
 	v.proof = p
 	if slices.Equal(before, p.addrs) {
 		return
+	}
+	if len(p.addrs) > 0 {
+		v.witness = p
 	}
 	if len(before) > 0 && len(p.addrs) > 0 {
 		v.o.Log.Info("the endpoint has other addresses", "before", before, "now", p.addrs)

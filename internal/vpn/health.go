@@ -31,6 +31,8 @@ type health struct {
 	quiet       bool          // the silence has been noticed
 	trusting    bool          // arriving bytes are proof enough
 	revived     bool          // bytes came after a silence, while a probe was under way
+	suspected   bool          // somebody else got no answer: traffic that came in before proves nothing
+	forsaken    bool          // bytes arrive, but whatever is sent is lost
 	falseAlarms int           // silences that a probe proved harmless
 }
 
@@ -102,11 +104,11 @@ func (h *health) doubt(now time.Time) {
 // begin notes that a probe was started and returns the time it may take: a
 // silent path is asked in short order, any other may answer over TCP.
 func (h *health) begin(now time.Time) time.Duration {
-	h.next = time.Time{}
+	h.next, h.suspected = time.Time{}, false
 	if h.failures == 0 {
 		h.failing = now
 	}
-	if h.silent(now) {
+	if h.silent(now) || h.forsaken {
 		return h.probe.Timeout
 	}
 	return h.probe.Timeout + tcpPart
@@ -116,7 +118,7 @@ func (h *health) begin(now time.Time) time.Duration {
 // due unnecessary, and puts it off.
 func (h *health) skip(now, alive time.Time) bool {
 	next := alive.Add(h.interval())
-	if !h.proven || h.quiet || h.failures > 0 || !next.After(now) {
+	if !h.proven || h.quiet || h.suspected || h.failures > 0 || !next.After(now) {
 		return false
 	}
 	h.next = next
@@ -134,7 +136,7 @@ func (h *health) answered(now time.Time) {
 	// A connection that was just made has proved itself by its handshake; one
 	// that was lost and came back by itself must answer up_after times.
 	if !h.proven && (!h.confirmed || h.successes >= h.probe.UpAfter) {
-		h.proven, h.confirmed = true, true
+		h.proven, h.confirmed, h.forsaken = true, true, false
 	}
 	h.next = now.Add(h.interval())
 	if !h.proven {
@@ -151,7 +153,7 @@ func (h *health) failed(now, began time.Time) {
 	if !h.proven && !h.metered {
 		h.next = seekAt(now, began)
 	}
-	if h.quiet || h.revived || h.hasty && h.silent(now) || !h.proven && h.failures < firstProbes {
+	if h.quiet || h.revived || h.forsaken || h.hasty && h.silent(now) || !h.proven && h.failures < firstProbes {
 		h.next = later(now, began.Add(probeSpacing))
 	}
 	h.revived = false
@@ -174,6 +176,18 @@ func (h *health) judge(now time.Time) {
 		// It was so before the reconnect that was to mend it.
 		h.proven, h.confirmed = true, true
 	}
+}
+
+// forsake takes in that no witness has answered either. It is true if that makes
+// the path a lost one: what is sent is lost, as bytes still arrive. If they do
+// not, that is told by the silence; and one answer says that they were wrong.
+func (h *health) forsake(now time.Time) bool {
+	if !h.proven || h.failures == 0 || h.silent(now) {
+		return false
+	}
+	h.proven, h.successes, h.forsaken = false, 0, true
+	h.hurry(now)
+	return true
 }
 
 // resolverSilent returns since when nobody answers although bytes arrive; zero

@@ -15,15 +15,16 @@ import (
 )
 
 // InterfaceOptions is what a link is made of that something else dials. All
-// fields are required but Alive, Meter and Rescue.
+// fields are required but Witness, Alive, Meter and Rescue.
 type InterfaceOptions struct {
 	Link     config.Link
 	Probe    config.Probe
 	Recovery config.Recovery
 	// Servers are the VPC resolvers: such a link pushes none.
 	Servers []netip.Addr
-	// ProbePath and Alive are as for OpenVPN.
+	// ProbePath, Witness and Alive are as for OpenVPN.
 	ProbePath func(ctx context.Context, p Path) (time.Duration, error)
+	Witness   Witness
 	Alive     func() time.Time
 	// Meter counts what the agent itself spends on the device.
 	Meter *Meter
@@ -45,6 +46,7 @@ type Interface struct {
 
 	requests chan request
 	nudges   chan struct{} // the duty has changed
+	doubts   chan struct{} // somebody else has got no answer
 	news     chan struct{} // what the Rescue says may have changed
 	rescuing sync.Mutex    // Rescue does one thing at a time
 	climbed  atomic.Int64  // rungs taken
@@ -90,7 +92,7 @@ func newInterface(o InterfaceOptions, k interfaceKernel) *Interface {
 	if o.Meter == nil {
 		o.Meter = &Meter{}
 	}
-	i := &Interface{opts: o, kernel: k, requests: make(chan request), nudges: make(chan struct{}, 1), news: make(chan struct{}, 1)}
+	i := &Interface{opts: o, kernel: k, requests: make(chan request), nudges: make(chan struct{}, 1), doubts: make(chan struct{}, 1), news: make(chan struct{}, 1)}
 	i.pong = func(ctx context.Context, device string) (time.Duration, error) {
 		return ping(ctx, device, pongAddress, func(n int) { o.Meter.Add(device, n) })
 	}
@@ -129,12 +131,7 @@ type newsworthy interface {
 // listen passes the Rescue's news on, if it has any.
 func (i *Interface) listen(ctx context.Context) {
 	if r, ok := i.opts.Rescue.(newsworthy); ok {
-		r.Watch(ctx, func() {
-			select {
-			case i.news <- struct{}{}:
-			default: // there is news already
-			}
-		})
+		r.Watch(ctx, func() { nudge(i.news) })
 	}
 }
 
@@ -194,10 +191,7 @@ func (i *Interface) serve(d duty) {
 	if same {
 		return
 	}
-	select {
-	case i.nudges <- struct{}{}:
-	default:
-	}
+	nudge(i.nudges)
 }
 
 // current returns what the link is for now.
@@ -206,6 +200,9 @@ func (i *Interface) current() duty {
 	defer i.mu.Unlock()
 	return i.duty
 }
+
+// doubt implements carrier.
+func (i *Interface) doubt() { nudge(i.doubts) }
 
 // running returns the channel that is closed at the end of the run; nil if there is none.
 func (i *Interface) running() chan struct{} {

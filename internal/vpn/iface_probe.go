@@ -25,6 +25,15 @@ func (w *warden) startProbe(now time.Time) {
 	}()
 }
 
+// suspect looks at the path now: somebody else has got no answer through it.
+func (w *warden) suspect(now time.Time) {
+	if w.usable() {
+		w.pulse.suspected = true
+		w.pulse.hurry(now)
+		w.hearing.reopen(w.ctx, w.path)
+	}
+}
+
 // answer takes in a probe's outcome.
 func (w *warden) answer(now time.Time, p probed) {
 	if p.path != w.path || p.turn != w.turn {
@@ -40,7 +49,10 @@ func (w *warden) answer(now time.Time, p probed) {
 		return
 	}
 	w.log.Debug("probe failed", "err", p.err)
-	w.pulse.failed(now, p.began, w.i.opts.Alive())
+	w.pulse.failed(now, p.began, later(w.i.opts.Alive(), w.hearing.at))
+	if w.pulse.proven {
+		w.hearing.begin(w.ctx, now, w.path)
+	}
 	if w.pulse.dead() && (w.cause == nil || w.cause.physical()) {
 		w.blame(now, w.silence())
 	}

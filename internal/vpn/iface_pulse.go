@@ -25,6 +25,7 @@ type pulse struct {
 	failures  int       // probes in a row that nobody answered
 	successes int       // probes in a row that were answered, while not proven
 	failing   time.Time // when the first of the failures began
+	suspected bool      // somebody else got no answer: traffic that came in before proves nothing
 	doubted   bool      // there was a failure since start
 	next      time.Time // of the next probe; zero: none, or one is under way
 }
@@ -49,7 +50,7 @@ func (p *pulse) hurry(now time.Time) {
 // begin notes that a probe was started and returns the time it may take: the
 // question over UDP, then over TCP, unless others wait for the verdict.
 func (p *pulse) begin(now time.Time) time.Duration {
-	p.next = time.Time{}
+	p.next, p.suspected = time.Time{}, false
 	if p.failures == 0 {
 		p.failing = now
 	}
@@ -63,7 +64,7 @@ func (p *pulse) begin(now time.Time) time.Duration {
 // due unnecessary, and puts it off.
 func (p *pulse) skip(now, alive time.Time) bool {
 	next := alive.Add(p.interval())
-	if !p.proven || p.failures > 0 || !next.After(now) {
+	if !p.proven || p.suspected || p.failures > 0 || !next.After(now) {
 		return false
 	}
 	p.next = next
@@ -87,9 +88,9 @@ func (p *pulse) answered(now time.Time) {
 	}
 }
 
-// failed takes in that nobody answered a probe that began at began. Traffic
-// that has come in since the first failure says that it is not the path that is
-// silent, but the resolver.
+// failed takes in that nobody answered a probe that began at began. Traffic, or
+// the answer of a witness, that has come in since the first failure says that it is
+// not the path that is silent, but the resolver.
 func (p *pulse) failed(now, began, alive time.Time) {
 	p.failures++
 	p.successes, p.doubted = 0, true

@@ -34,10 +34,11 @@ type warden struct {
 	bound   device     // that has a way of its own
 	boundBy netip.Addr // the gateway of that way
 
-	pulse  pulse
-	turn   int // the latest probe's
-	giveUp context.CancelFunc
-	rtt    time.Duration
+	pulse   pulse
+	hearing hearing
+	turn    int // the latest probe's
+	giveUp  context.CancelFunc
+	rtt     time.Duration
 
 	// cause is why the path is not there; nil: it is, or nothing is known.
 	cause  *cause
@@ -62,6 +63,7 @@ func newWarden(ctx context.Context, i *Interface, report status.Report) *warden 
 		i: i, ctx: ctx, report: report, log: i.opts.Log.With("link", i.opts.Link.Name),
 		routing: newRouting(),
 		pulse:   pulse{probe: i.opts.Probe, metered: i.opts.Link.Metered},
+		hearing: newHearing(i.opts.Witness),
 		giveUp:  func() {},
 		rescue:  rescue{ladder: ladder{rungs: rungs, only: []string{}, count: &i.climbed}, urgent: i.opts.Rescue != nil},
 		timers:  timers{},
@@ -92,6 +94,10 @@ func (w *warden) run(ctx context.Context) error {
 			w.timers.sooner(lookTimer, time.Now().Add(inspectEvery))
 		case <-w.i.nudges:
 			w.follow(time.Now(), w.i.current())
+		case <-w.i.doubts:
+			w.suspect(time.Now())
+		case t := <-w.hearing.heard:
+			w.hearing.end(time.Now(), t, w.path)
 		case <-w.i.news:
 			w.timers.sooner(retouchTimer, time.Now())
 		case p := <-w.probed:

@@ -86,7 +86,8 @@ type keeper struct {
 	target     netip.Addr
 	up, origin hop
 
-	health health
+	health  health
+	hearing hearing
 	// turn is the latest probe's; giveUp ends it before its time.
 	turn   int
 	giveUp context.CancelFunc
@@ -140,6 +141,7 @@ func newKeeper(ctx context.Context, o *OpenVPN, report status.Report) *keeper {
 		servers:  servers{lookup: o.opts.Lookup, known: map[string][]netip.Addr{}, tried: map[netip.Addr]int{}},
 		routing:  newRouting(),
 		health:   health{probe: o.opts.Probe, metered: o.opts.Link.Metered},
+		hearing:  newHearing(o.opts.Witness),
 		ladder:   ladder{rungs: rungs, count: &o.climbed},
 		soft:     ladder{rungs: rungs[:min(1, len(rungs))]},
 		timers:   timers{},
@@ -179,6 +181,10 @@ func (k *keeper) run(ctx context.Context) error {
 			k.reached(d)
 		case p := <-k.probed:
 			k.answer(time.Now(), p)
+		case t := <-k.hearing.heard:
+			k.testified(time.Now(), t)
+		case <-k.o.doubts:
+			k.suspect(time.Now())
 		case f := <-k.looked:
 			k.found(time.Now(), f)
 		case r := <-k.o.requests:
@@ -251,6 +257,7 @@ func (k *keeper) step(now time.Time) {
 		{probeTimer, k.startProbe},
 		{ladderTimer, k.climb},
 		{softTimer, k.climbSoft},
+		{anewTimer, k.anew},
 		{watchTimer, k.watchFiles},
 		{certTimer, k.checkIdentity},
 		{factsTimer, func(now time.Time) { k.shown.stale = true; k.timers.set(factsTimer, now.Add(factsEvery)) }},

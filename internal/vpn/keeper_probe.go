@@ -46,6 +46,9 @@ func (k *keeper) answer(now time.Time, p probed) {
 		k.log.Debug("probe failed", "err", p.err)
 		k.health.failed(now, p.began)
 		k.blameSilence(now, was)
+		if k.health.proven {
+			k.hearing.begin(k.ctx, now, k.path)
+		}
 		return
 	}
 	k.rtt = p.rtt
@@ -61,6 +64,7 @@ func (k *keeper) proved(now time.Time) {
 	k.log.Info("link up", "device", k.path.Device, "address", k.path.Address, "server", k.attempt.server)
 	k.cause, k.since = nil, now
 	k.ladder.leave()
+	k.timers.stop(anewTimer)
 }
 
 // blameSilence says why a probe was not answered, where that matters.
@@ -72,6 +76,9 @@ func (k *keeper) blameSilence(now time.Time, was bool) {
 	case k.health.silent(now):
 		k.blame(now, cause{status.ReasonNoAnswer, "nothing from " + k.attempt.server.String() +
 			" since " + k.health.heard.Format(time.TimeOnly), "", fast})
+	case k.health.forsaken:
+		k.blame(now, cause{status.ReasonNoAnswer, "bytes arrive from " + k.attempt.server.String() +
+			", but whatever is sent there is lost (asked " + join(k.path.Servers) + " and the endpoint)", "", fast})
 	case len(k.path.Servers) == 0:
 		k.blame(now, cause{status.ReasonNoAnswer, "the VPN server pushes no DNS server to ask",
 			"Set resolver.servers to the VPC's resolver.", fast})
@@ -97,7 +104,7 @@ func (k *keeper) tend(now time.Time) {
 	default:
 		k.ladder.begin(now)
 	}
-	if since := k.health.resolverSilent(); !since.IsZero() {
+	if since := k.health.resolverSilent(); !since.IsZero() && !k.hearing.vouched(since) {
 		k.soft.begin(since)
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"edgeagent/internal/status"
 )
 
-// LinksOptions is what the ordered links are made of. Rescue, Meter, Alive and
-// Adopt are optional.
+// LinksOptions is what the ordered links are made of. Rescue, Witness, Meter,
+// Alive and Adopt are optional.
 type LinksOptions struct {
 	Links    []config.Link // the preferred first
 	Probe    config.Probe
@@ -29,6 +29,7 @@ type LinksOptions struct {
 	Lookup     func(ctx context.Context, host string) ([]netip.Addr, error)
 	ProbePath  func(ctx context.Context, p Path) (time.Duration, error)
 	Alive      func() time.Time
+	Witness    Witness // as in Options
 	// Rescue returns who recovers a link of type interface; nil: nobody.
 	Rescue func(l config.Link) Rescue
 	// Meter counts what the agent spends on each device; wrap its connections.
@@ -84,6 +85,7 @@ type carrier interface {
 	Pace() time.Duration
 	Leave()
 	serve(d duty)
+	doubt()       // somebody else got no answer through it
 	rungs() int64 // of the ladder that were taken, ever
 }
 
@@ -133,7 +135,7 @@ func (l *Links) carrier(c config.Link, m *member) (carrier, error) {
 	if c.Type == config.LinkInterface {
 		o := InterfaceOptions{
 			Link: c, Probe: l.o.Probe, Recovery: l.o.Recovery, Servers: l.o.Servers, ProbePath: l.o.ProbePath,
-			Alive: alive, Meter: l.o.Meter, Log: l.o.Log,
+			Witness: l.o.Witness, Alive: alive, Meter: l.o.Meter, Log: l.o.Log,
 		}
 		if l.o.Rescue != nil {
 			o.Rescue = l.o.Rescue(c)
@@ -142,7 +144,7 @@ func (l *Links) carrier(c config.Link, m *member) (carrier, error) {
 	}
 	o := Options{
 		Link: c, Probe: l.o.Probe, Recovery: l.o.Recovery, Servers: l.o.Servers, RuntimeDir: l.o.RuntimeDir,
-		Lookup: l.o.Lookup, ProbePath: l.o.ProbePath, Alive: alive, Clock: l.o.Clock, Log: l.o.Log,
+		Lookup: l.o.Lookup, ProbePath: l.o.ProbePath, Witness: l.o.Witness, Alive: alive, Clock: l.o.Clock, Log: l.o.Log,
 	}
 	if l.o.Adopt != nil {
 		o.Adopt = l.o.Adopt(c.Name)
@@ -279,6 +281,14 @@ func (l *Links) Pace() time.Duration {
 		m = l.members[0]
 	}
 	return m.run.Pace()
+}
+
+// Doubt has the link that carries the path looked at now: somebody has got no
+// answer through it. It never blocks.
+func (l *Links) Doubt() {
+	if m := l.open.Load(); m != nil {
+		m.run.doubt()
+	}
 }
 
 // Restart begins a link anew, for a person who asked for it; an empty name means

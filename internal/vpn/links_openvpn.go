@@ -8,6 +8,17 @@ func (o *OpenVPN) serve(d duty) {
 	o.hasty = d.hasty
 }
 
+// doubt implements carrier.
+func (o *OpenVPN) doubt() { nudge(o.doubts) }
+
+// nudge wakes whoever listens, who need not be told twice.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
 // rungs implements carrier.
 func (o *OpenVPN) rungs() int64 { return o.climbed.Load() }
 

@@ -19,9 +19,11 @@
 // through ping-restart and through every wait for a handshake. A probe must
 // have been answered. Down is what OpenVPN says (RECONNECTING, EXITING), what
 // the kernel says (device, address, uplink), or what probes say once the
-// server's pings have stayed out too. Probes that fail while bytes arrive are
-// the VPC resolver's fault and are left to the stage "dns"; the link is made
-// anew once, in case it was the other direction that is broken.
+// server's pings have stayed out too. If probes fail while bytes arrive, witnesses
+// are asked (witness.go): as long as one answers, it is the VPC resolver's fault, is
+// left to the stage "dns" and cuts nothing. If none does, what is sent is lost: the
+// path is down, and made anew. Where there is none to ask, the resolver is blamed,
+// and the link is made anew once, in case it was the other direction.
 //
 // Any loss, and any change of device, index, address or resolvers, is reported
 // even if the path is back in the same millisecond: what was built on it is dead.
@@ -83,7 +85,7 @@ type Path struct {
 }
 
 // Options is what an OpenVPN link is made of. All fields are required but
-// Servers and Alive.
+// Servers, Witness and Alive.
 type Options struct {
 	Link     config.Link
 	Probe    config.Probe
@@ -97,6 +99,8 @@ type Options struct {
 	// ProbePath asks the VPC resolver through the path's device and returns the
 	// round trip; a nil error means that something answered through it.
 	ProbePath func(ctx context.Context, p Path) (time.Duration, error)
+	// Witness is asked when the resolver does not answer; nil: there is none.
+	Witness Witness
 	// Alive returns when traffic last came in through the path; zero: unknown.
 	Alive func() time.Time
 	Clock *clock.Gate
@@ -116,7 +120,8 @@ type OpenVPN struct {
 	engine   engine
 	kernel   kernel
 	requests chan request
-	climbed  atomic.Int64 // rungs taken
+	doubts   chan struct{} // somebody else has got no answer
+	climbed  atomic.Int64  // rungs taken
 
 	mu   sync.Mutex
 	path *Path         // nil while not usable
@@ -153,7 +158,7 @@ func NewOpenVPN(o Options) (*OpenVPN, error) {
 
 // newOpenVPN takes the parts that tests replace.
 func newOpenVPN(o Options, e engine, k kernel) *OpenVPN {
-	return &OpenVPN{opts: o, engine: e, kernel: k, requests: make(chan request), left: o.Adopt}
+	return &OpenVPN{opts: o, engine: e, kernel: k, requests: make(chan request), doubts: make(chan struct{}, 1), left: o.Adopt}
 }
 
 // String names the stage.

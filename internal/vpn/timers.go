@@ -16,6 +16,7 @@ const (
 	speechTimer               // OpenVPN itself has been
 	ladderTimer               // take the next rung
 	softTimer                 // reconnect once, for a silent resolver
+	anewTimer                 // reconnect, as what is sent is lost
 	inspectTimer              // look at the network
 	deviceTimer               // the device is gone, and OpenVPN has said nothing
 	watchTimer                // look for changed files, while they are refused
