@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -19,6 +20,9 @@ var (
 	dnsTrampled = []Want{{"dns", status.ReasonHostTrampled}}
 )
 
+// longOutage is longer than probe.hold and the time until the fault is noticed.
+const longOutage = 150 * time.Second
+
 // dnsRows are the faults of the dns stage.
 func dnsRows() []Row {
 	back := answering(lab.AnswerPrivate)
@@ -26,6 +30,14 @@ func dnsRows() []Row {
 		{Name: "VPC resolver dead", How: "SIGKILL of unbound, whose port then refuses", Soak: true,
 			Inject: do(func(l *lab.Lab) error { l.StopResolver(); return nil }),
 			Lift:   func(ctx context.Context, r *Rig) error { return r.StartResolver(ctx) }, Want: dnsSilent},
+		{Name: "VPC resolver dead for long", How: "SIGKILL of unbound, for 2.5 min: longer than probe.hold, so that the session is ended as well",
+			Inject: func(ctx context.Context, r *Rig) error { r.StopResolver(); return sleep(ctx, longOutage) },
+			Lift:   func(ctx context.Context, r *Rig) error { return r.StartResolver(ctx) }, Want: dnsSilent},
+		{Name: "VPC resolver filtered for long", How: "a security group drops port 53 for 2.5 min",
+			Inject: func(ctx context.Context, r *Rig) error {
+				return errors.Join(r.BlackholeResolver(true), sleep(ctx, longOutage))
+			},
+			Lift: do(func(l *lab.Lab) error { return l.BlackholeResolver(false) }), Want: dnsSilent},
 		{Name: "VPC resolver filtered", How: "a security group drops port 53", Soak: true,
 			Inject: do(func(l *lab.Lab) error { return l.BlackholeResolver(true) }),
 			Lift:   do(func(l *lab.Lab) error { return l.BlackholeResolver(false) }), Want: dnsSilent},
