@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"edgeagent/internal/config"
+	"edgeagent/internal/phrase"
+	"edgeagent/internal/status"
 )
 
 func newConfigCommand() *cobra.Command {
@@ -24,8 +26,10 @@ func newConfigCheckCommand() *cobra.Command {
 		RunE: action(func(cmd *cobra.Command, args []string) error {
 			file := configFile(args)
 			report := config.Examine(file, config.Reader())
-			printFaults(cmd.ErrOrStderr(), report.Faults, "")
-			printFaults(cmd.ErrOrStderr(), report.Warnings, "warning: ")
+			out := cmd.ErrOrStderr()
+			said := inLanguage(newScreen(out, false).options.Language)
+			printFaults(out, report.Faults, "", said)
+			printFaults(out, report.Warnings, "warning: ", said)
 			if report.Err() != nil {
 				return &exitError{status: exitUsage}
 			}
@@ -37,13 +41,21 @@ func newConfigCheckCommand() *cobra.Command {
 
 // printFaults prints each fault on a line that begins with its file and line, so
 // that an editor can jump there, and below it what to type.
-func printFaults(w io.Writer, faults config.Errors, what string) {
+func printFaults(w io.Writer, faults config.Errors, what string, said func(string) string) {
 	for _, f := range faults {
-		fmt.Fprintln(w, f.Place()+": "+what+f.About())
+		fmt.Fprintln(w, f.Place()+": "+said(what+f.About()))
 		for _, command := range f.Commands {
 			fmt.Fprintln(w, "    "+command)
 		}
 	}
+}
+
+// inLanguage returns what puts English into a language, as far as it is known.
+func inLanguage(l status.Language) func(string) string {
+	if l == status.Japanese {
+		return phrase.Japanese
+	}
+	return func(text string) string { return text }
 }
 
 // newConfigShowCommand also works where the certificates are not: in the office.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -8,8 +11,8 @@ import (
 
 // japaneseTexts are the files with what people read in Japanese.
 var japaneseTexts = []string{
-	"internal/check/catalog_ja.go", "internal/check/phrases_ja.go", "internal/check/phrases_ja_config.go",
-	"internal/check/phrases_ja_path.go", "internal/status/catalog_ja.go", "internal/page/page.html",
+	"internal/check/catalog_ja.go", "internal/phrase/japanese.go", "internal/phrase/japanese_config.go",
+	"internal/phrase/japanese_path.go", "internal/phrase/japanese_stage.go", "internal/status/catalog_ja.go", "internal/page/page.html",
 	"README.ja.md", "docs/field-guide.ja.md",
 }
 
@@ -67,5 +70,24 @@ func TestPoliteJapanese(t *testing.T) {
 				t.Errorf("%s: %q is not polite", name, m[1])
 			}
 		}
+	}
+}
+
+// TestConfigCheckInJapanese: the place stays as editors know it.
+func TestConfigCheckInJapanese(t *testing.T) {
+	t.Setenv("LC_ALL", "ja_JP.UTF-8")
+	file := filepath.Join(t.TempDir(), "edgeagent.yaml")
+	if err := os.WriteFile(file, []byte("device: {thing: ''}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	root := newRootCommand(nil)
+	root.SetArgs([]string{"config", "check", file})
+	root.SetErr(&said)
+	if err := root.ExecuteContext(t.Context()); err == nil {
+		t.Error("no fault in", file)
+	}
+	if want := file + ":1: device.thing: 空欄です。"; !strings.Contains(said.String(), want) {
+		t.Errorf("want %s, got\n%s", want, said.String())
 	}
 }

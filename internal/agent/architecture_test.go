@@ -16,7 +16,8 @@ import (
 var mayImport = map[string][]string{
 	"internal/ovpn":       {},
 	"internal/config":     {"internal/ovpn"},
-	"internal/status":     {},
+	"internal/phrase":     {},
+	"internal/status":     {"internal/phrase"},
 	"internal/clock":      {},
 	"internal/handover":   {},
 	"internal/localproxy": {},
@@ -39,7 +40,7 @@ var mayImport = map[string][]string{
 	// It looks at what each stage works with, in the stages' own words.
 	"internal/check": {
 		"internal/config", "internal/status", "internal/clock", "internal/vpn", "internal/resolver", "internal/mqtt",
-		"internal/power", "internal/ovpn",
+		"internal/power", "internal/ovpn", "internal/phrase",
 	},
 	"scripts/testreport": {},
 	"internal/manual":    {},
@@ -51,7 +52,7 @@ var mayImport = map[string][]string{
 	"cmd/edgeagent": {
 		"internal/config", "internal/handover", "internal/status", "internal/control", "internal/agent",
 		"internal/resolver", "internal/localproxy", "internal/manual", "internal/check", "internal/bundle",
-		"internal/modem", "internal/history", "internal/clock", "internal/metrics",
+		"internal/modem", "internal/history", "internal/clock", "internal/metrics", "internal/phrase",
 	},
 }
 

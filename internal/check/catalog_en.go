@@ -10,7 +10,7 @@ func english() *language {
 		ok:   "ok", warning: "warn", fault: "ERROR", skipped: "skip", fix: "Fix: ",
 		errors: number{"1 error", "%d errors"}, warnings: number{"1 warning", "%d warnings"},
 		verdictErrors: "%s, %s: begin with %s", verdictWarnings: "%s, no error", verdictOK: "no fault found",
-		titles: englishTitles(), texts: englishTexts(),
+		titles: englishTitles(), texts: englishTexts(), others: func(text string) string { return text },
 	}
 }
 

@@ -1,6 +1,9 @@
 package check
 
-import "edgeagent/internal/status"
+import (
+	"edgeagent/internal/phrase"
+	"edgeagent/internal/status"
+)
 
 // japanese is for technicians at a site: in the polite form, as status
 // and AWS's console speak. Commands, file names, keys and ids are as they are typed.
@@ -11,7 +14,7 @@ func japanese() *language {
 		between: map[string]string{"; ": "。", ", ": "、"},
 		errors:  number{"異常 1 件", "異常 %d 件"}, warnings: number{"注意 1 件", "注意 %d 件"},
 		verdictErrors: "%s、%s: まず %s から直してください", verdictWarnings: "%s、異常なし", verdictOK: "異常なし",
-		titles: japaneseTitles(), texts: japaneseTexts(), phrases: japanesePhrases(),
+		titles: japaneseTitles(), texts: japaneseTexts(), others: phrase.Japanese,
 	}
 }
 

@@ -61,7 +61,7 @@ func (p plain) in(*language) string { return string(p) }
 // foreign is what a library or the kernel says, in English only.
 type foreign string
 
-func (f foreign) in(l *language) string { return l.translate(string(f)) }
+func (f foreign) in(l *language) string { return l.others(string(f)) }
 
 // stageSays is a finding of one of the daemon's own parts: its detail in
 // English; elsewhere the reason's title goes before it.
@@ -71,7 +71,7 @@ func (f stageSays) in(l *language) string {
 	if l.code == status.English {
 		return f.Detail
 	}
-	return l.finding(status.Finding(f)).Title + " (" + l.translate(f.Detail) + ")"
+	return l.finding(status.Finding(f)).Title + " (" + l.others(f.Detail) + ")"
 }
 
 // stageHint is what that part says to do.

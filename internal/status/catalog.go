@@ -6,8 +6,7 @@ import "fmt"
 // concrete thing to do next.
 type text struct{ title, hint string }
 
-// catalogue is all that the screen says in one language. What stages report as
-// detail is not in it: that stays in the daemon's words, with its figures.
+// catalogue is all that the screen says in one language.
 type catalogue struct {
 	words    words
 	texts    map[string]map[Reason]text
@@ -15,6 +14,8 @@ type catalogue struct {
 	// hints translates, word for word, those that stages give instead of their
 	// reason's own. One that is not here stays in English.
 	hints map[string]string
+	// translate puts what stages report into the language, as far as it is known.
+	translate func(string) string
 }
 
 // words are the screen's fixed words; those with a % are formats.
@@ -67,16 +68,27 @@ func (c *catalogue) hint(f *Finding) string {
 	return c.lookup(f.Stage, f.Reason).hint + " (" + f.Hint + ")"
 }
 
-// detail translates the one detail that is the same for every stage.
+// detail is a stage's in the catalogue's language, as far as it is known there.
+// Of a stage that is ok it is names and figures.
 func (c *catalogue) detail(d Condition) string {
 	var before string
-	if d.Reason != ReasonWaiting {
+	if d.Reason == ReasonWaiting {
+		if _, err := fmt.Sscanf(d.Detail, english.words.WaitingFor, &before); err == nil {
+			return fmt.Sprintf(c.words.WaitingFor, before)
+		}
+	}
+	if d.State == OK {
 		return d.Detail
 	}
-	if _, err := fmt.Sscanf(d.Detail, english.words.WaitingFor, &before); err != nil {
-		return d.Detail
+	return c.others(d.Detail)
+}
+
+// others puts what the stages say into the catalogue's language.
+func (c *catalogue) others(text string) string {
+	if c.translate == nil {
+		return text
 	}
-	return fmt.Sprintf(c.words.WaitingFor, before)
+	return c.translate(text)
 }
 
 // whole is the word for the state of the whole.

@@ -1,5 +1,7 @@
 package status
 
+import "edgeagent/internal/phrase"
+
 // waitItJa is waitIt in Japanese.
 const waitItJa = "作業は不要です。エージェントが自動で続行します。1 分後に再度確認してください。"
 
@@ -13,6 +15,7 @@ const (
 // japanese is for field technicians. Command lines, keys of the configuration
 // and the names of stages are as they are typed.
 var japanese = catalogue{
+	translate: phrase.Japanese,
 	words: words{
 		OK: "正常", Waiting: "待機中", Starting: "起動中", Degraded: "要注意", Down: "停止", NotConfigured: "未設定",
 		StageOK: "正常", StageWaiting: "待機", StageStarting: "起動", StageDegraded: "注意", StageDown: "停止",

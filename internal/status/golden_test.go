@@ -43,7 +43,7 @@ func fits(t *testing.T, screen string, columns int) {
 }
 
 func TestTextGoldenScreens(t *testing.T) {
-	public := broken(2, Down, ReasonPublic, "VPC resolver 10.0.0.2 answers 198.51.100.80 for xxxxxxxxxxxxxx-ats.iot.ap-northeast-1.amazonaws.com")
+	public := broken(2, Down, ReasonPublic, "closed: 10.0.0.2 answers 198.51.100.80, not private")
 	public.Stages[1].State, public.Stages[1].Reason = Degraded, ReasonPublicAnswer
 	warned := healthy()
 	details := map[WarningID]string{WarnVPNCert: "vpn until 2026-12-10", WarnRefused: "the changed configuration is refused, the old one stays: line 3: device.thing: empty"}
@@ -54,11 +54,11 @@ func TestTextGoldenScreens(t *testing.T) {
 	screens := map[string]Snapshot{
 		"healthy":     healthy(),
 		"warned":      warned,
-		"no-answer":   broken(0, Down, ReasonNoAnswer, "vpn (openvpn): nothing from 203.0.113.10:443 since 08:30:12; the uplink is fine (wlan0, gateway 3 ms)"),
+		"no-answer":   broken(0, Down, ReasonNoAnswer, "vpn (openvpn): nothing from 203.0.113.10:443 since 08:30:12; the uplink is there (wlan0 via 192.168.77.1)"),
 		"starting":    broken(0, Starting, ReasonConnecting, "vpn (openvpn): waiting for 203.0.113.10:443"),
-		"trampled":    broken(1, Degraded, ReasonHostTrampled, "/etc/resolv.conf was rewritten by NetworkManager"),
+		"trampled":    broken(1, Degraded, ReasonHostTrampled, "other programs on this device do not ask the agent: changed by NetworkManager"),
 		"public":      public,
-		"taken-over":  broken(3, Down, ReasonTakenOver, "another device uses the client id gw-042; next try in 2 min"),
+		"taken-over":  broken(3, Down, ReasonTakenOver, "another device uses the client id gw-042: the broker has closed 3 sessions soon after they began, the last after 12 s"),
 		"daemon-down": daemonDown(ReasonUnreachable),
 		"unfilled":    unfilled(),
 	}

@@ -40,7 +40,7 @@ func Text(s Snapshot, o TextOptions) string {
 	b.WriteString(c.verdict(s, o))
 	for _, stage := range s.Stages {
 		b.WriteString(c.line(stage, s.Now, o))
-		for _, note := range stage.Notes {
+		for _, note := range c.notes(stage) {
 			b.WriteString(Wrap(strings.Repeat(" ", detailColumn), detailColumn+2, note, o.Width))
 		}
 	}
@@ -89,7 +89,7 @@ func (c *catalogue) warning(w Warning) (text, hint string) {
 func (c *catalogue) note(w Warning) string {
 	text, hint := c.warning(w)
 	if w.Detail != "" {
-		text += " (" + w.Detail + ")"
+		text += " (" + c.others(w.Detail) + ")"
 	}
 	return text + ": " + hint
 }
@@ -111,7 +111,7 @@ func (c *catalogue) advice(f *Finding, o TextOptions) string {
 func Found(detail string, o TextOptions) string {
 	o.Width = o.width()
 	c := o.Language.catalogue()
-	return c.labelled(c.words.Found, detail, o)
+	return c.labelled(c.words.Found, c.others(detail), o)
 }
 
 // verdict is the first line: the device, its state, and the root cause.
@@ -144,8 +144,16 @@ func (c *catalogue) line(d Condition, now time.Time, o TextOptions) string {
 		return paint(Wrap(head, detailColumn, c.detail(d), o.Width), len(lead), word, d.State, o)
 	}
 	age := c.age(now.Sub(d.Since))
-	first, rest, _ := strings.Cut(Wrap(head, detailColumn, d.Detail, o.Width-Width(age)-2), "\n")
+	first, rest, _ := strings.Cut(Wrap(head, detailColumn, c.detail(d), o.Width-Width(age)-2), "\n")
 	return paint(justify(first, age, o.Width), len(lead), word, d.State, o) + rest
+}
+
+// notes are a stage's in the catalogue's language.
+func (c *catalogue) notes(d Condition) (said []string) {
+	for _, note := range d.Notes {
+		said = append(said, c.others(note))
+	}
+	return said
 }
 
 // justify puts right at the right margin, two spaces or more after left.

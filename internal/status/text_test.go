@@ -52,9 +52,9 @@ func broken(stage int, state State, reason Reason, detail string) Snapshot {
 func unfilled() Snapshot {
 	b := NewBoard("raspberrypi", "0.1.0", "config", "link", "dns", "endpoint", "broker", "tunnel")
 	b.Set("config", Update{
-		State: Waiting, Reason: ReasonNotConfigured, Detail: "/etc/edgeagent/edgeagent.yaml is not filled in yet",
+		State: Waiting, Reason: ReasonNotConfigured, Detail: "fill in device.thing in /etc/edgeagent/edgeagent.yaml; put 1 missing file in place",
 		Notes: []string{
-			"line 12: device.thing is empty; write the name under which the device is registered in AWS IoT",
+			"line 12: device.thing: empty; add the name under which the device is registered in AWS IoT",
 			"line 26: links[0].config: /etc/edgeagent/openvpn/client.ovpn does not exist",
 		},
 		Commands: []string{

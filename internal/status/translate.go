@@ -2,8 +2,7 @@ package status
 
 import "slices"
 
-// In returns s with what it says to people in language l. Stages' own details
-// stay in the daemon's words, as on the screen.
+// In returns s with what it says to people in language l, as on the screen.
 func (s Snapshot) In(l Language) Snapshot {
 	c := l.catalogue()
 	if c == &english {
@@ -12,10 +11,11 @@ func (s Snapshot) In(l Language) Snapshot {
 	s.Stages, s.Warnings = slices.Clone(s.Stages), slices.Clone(s.Warnings)
 	for i, stage := range s.Stages {
 		s.Stages[i].Detail = c.detail(stage)
+		s.Stages[i].Notes = c.notes(stage)
 	}
 	for i, w := range s.Warnings {
 		if t, ok := c.warnings[w.ID]; ok {
-			s.Warnings[i].Text, s.Warnings[i].Hint = t.title, t.hint
+			s.Warnings[i].Text, s.Warnings[i].Hint, s.Warnings[i].Detail = t.title, t.hint, c.others(w.Detail)
 		}
 	}
 	if f := s.FixFirst; f != nil {

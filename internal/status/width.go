@@ -67,9 +67,9 @@ func clings(last, next rune) bool {
 	return unicode.Is(unicode.Hiragana, next) && !strings.ContainsRune("。、", last)
 }
 
-// phrase cuts off text the first part that a line should end with: what a reader
+// chunk cuts off text the first part that a line should end with: what a reader
 // takes in at once, and a command in backquotes as a whole, for it is copied.
-func phrase(text string) (first, rest string) {
+func chunk(text string) (first, rest string) {
 	quoted, last := false, '。'
 	for at, next := range text {
 		switch {
@@ -128,7 +128,7 @@ func Wrap(head string, indent int, text string, width int) string {
 		text := strings.TrimPrefix(rest, " ")
 		gap := rest[:len(rest)-len(text)]
 		var part string
-		if part, rest = phrase(text); Width(part) > width-indent {
+		if part, rest = chunk(text); Width(part) > width-indent {
 			part, rest = piece(text)
 		}
 		if !first && column+len(gap)+Width(part) > width {

@@ -1,4 +1,4 @@
-package check
+package phrase
 
 // profilePhrases are about .ovpn files.
 func profilePhrases() []phrase {
@@ -32,6 +32,7 @@ func linkPhrases() []phrase {
 		{"nothing from * since *", "* から * 以降応答がありません"},
 		{"the uplink is there (* via *)", "外部ネットワークへの経路はあります (*、* 経由)"},
 		{"* via * is gone, and there is no other way out", "* (* 経由) がなくなり、ほかに外部ネットワークへの経路がありません"},
+		{"* is gone, and there is no other way out", "* がなくなり、ほかに外部ネットワークへの経路がありません"},
 		{"the VPN server told this device to stop", "VPN サーバーが停止を指示しました"},
 		{"next try at *", "次の試行は *"},
 		{"the server's certificate has expired (*)", "サーバー証明書の有効期限が切れています (*)"},
@@ -92,6 +93,8 @@ func brokerPhrases() []phrase {
 		{"open *: no such file or directory", "* がありません"},
 		{"open *: permission denied", "* を開く権限がありません"},
 		// The widest last.
+		{"* expired on *", "*の有効期限が * に切れました"},
+		{"* not yet valid: it begins on *, the clock says *", "*は * から有効ですが、この機器の時計は * です"},
 		{"no answer from *", "* から応答がありません"},
 		{"* since *", "* (* 以降)"},
 		{"* answers *", "* の応答は *"},

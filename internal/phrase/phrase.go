@@ -1,4 +1,7 @@
-package check
+// Package phrase translates what the agent's parts, the kernel and the C library
+// say in English. Journal and JSON keep their words, which can be searched for;
+// the screens of people who read another language show these.
+package phrase
 
 import "strings"
 

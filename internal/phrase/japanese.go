@@ -1,11 +1,10 @@
-package check
+package phrase
 
 import "slices"
 
-// japanesePhrases are what the agent's other parts, the kernel and the C library
-// say. The more specific come first. What is missing here is shown in English.
-func japanesePhrases() []phrase {
-	all := slices.Concat(filePhrases(), refusalPhrases(), configPhrases())
+// japanese are all that are known; the more specific come first.
+func japanese() dictionary {
+	all := slices.Concat(stagePhrases(), filePhrases(), refusalPhrases(), configPhrases())
 	all = append(all, profilePhrases()...)
 	all = append(all, linkPhrases()...)
 	all = append(all, brokerPhrases()...)

@@ -1,4 +1,4 @@
-package check
+package phrase
 
 // acceptsPhrases are what the schema accepts.
 func acceptsPhrases() []phrase {
