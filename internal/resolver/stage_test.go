@@ -154,7 +154,7 @@ func TestStageIsReadyOnceTheResolverAnswers(t *testing.T) {
 }
 
 func TestStageAddsNoPacketToTheLinksProbes(t *testing.T) {
-	for name, pace := range map[string]time.Duration{"plain": time.Minute, "metered": 5 * time.Minute} {
+	for name, pace := range map[string]time.Duration{"in doubt": 15 * time.Second, "metered": 5 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newStageRig()
@@ -183,19 +183,21 @@ func TestStageAddsNoPacketToTheLinksProbes(t *testing.T) {
 
 func TestStageAsksItselfWhenTheLinkDoesNot(t *testing.T) {
 	for name, tc := range map[string]struct {
-		pace time.Duration
-		ttl  uint32
-		want time.Duration
+		interval, pace time.Duration
+		ttl            uint32
+		want           time.Duration
 	}{
-		"by probe.interval":        {0, 300, 75 * time.Second},
-		"by the TTL":               {0, 40, 50 * time.Second},
-		"but never hammers":        {0, 0, 18750 * time.Millisecond},
-		"by the metered link only": {5 * time.Minute, 40, 375 * time.Second},
+		"four times in probe.interval": {time.Minute, 0, 300, 18750 * time.Millisecond},
+		"as rarely as configured":      {4 * time.Minute, 0, 300, 75 * time.Second},
+		"by the TTL":                   {4 * time.Minute, 0, 40, 50 * time.Second},
+		"but never hammers":            {4 * time.Minute, 0, 0, 18750 * time.Millisecond},
+		"by the metered link only":     {time.Minute, 5 * time.Minute, 40, 375 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newStageRig()
 				r.options.Pace = func() time.Duration { return tc.pace }
+				r.options.Probe.Interval = tc.interval
 				r.vpc.answersFor(tc.ttl, "10.0.6.105")
 				r.start(t)
 				pass(time.Hour)
@@ -272,7 +274,7 @@ func TestStageHoldsWhenTheResolverFails(t *testing.T) {
 				r.start(t)
 				pass(roundTrip)
 				fault.set(r.vpc)
-				pass(75*time.Second + fault.wait)
+				pass(18750*time.Millisecond + fault.wait)
 				since := time.Now()
 				held := fault.text + " since " + timeOfDay(since) + "; holding until " + timeOfDay(since.Add(2*time.Minute))
 				r.reports.is(t, status.Degraded, fault.reason, held)
