@@ -23,6 +23,9 @@ var (
 // longOutage is longer than probe.hold and the time until the fault is noticed.
 const longOutage = 150 * time.Second
 
+// awsTTL is what Route 53 gives for the names of a VPC endpoint, in seconds.
+const awsTTL = 60
+
 // dnsRows are the faults of the dns stage.
 func dnsRows() []Row {
 	back := answering(lab.AnswerPrivate)
@@ -31,9 +34,11 @@ func dnsRows() []Row {
 			Inject: do(func(l *lab.Lab) error { l.StopResolver(); return nil }),
 			Lift:   func(ctx context.Context, r *Rig) error { return r.StartResolver(ctx) }, Want: dnsSilent},
 		{Name: "VPC resolver dead for long", How: "SIGKILL of unbound, for 2.5 min: longer than probe.hold, so that the session is ended as well",
-			Inject: func(ctx context.Context, r *Rig) error { r.StopResolver(); return sleep(ctx, longOutage) },
-			Lift:   func(ctx context.Context, r *Rig) error { return r.StartResolver(ctx) }, Want: dnsSilent},
+			Options: lab.Options{TTL: awsTTL},
+			Inject:  func(ctx context.Context, r *Rig) error { r.StopResolver(); return sleep(ctx, longOutage) },
+			Lift:    func(ctx context.Context, r *Rig) error { return r.StartResolver(ctx) }, Want: dnsSilent},
 		{Name: "VPC resolver filtered for long", How: "a security group drops port 53 for 2.5 min",
+			Options: lab.Options{TTL: awsTTL},
 			Inject: func(ctx context.Context, r *Rig) error {
 				return errors.Join(r.BlackholeResolver(true), sleep(ctx, longOutage))
 			},
