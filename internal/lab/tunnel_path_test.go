@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -13,6 +14,8 @@ import (
 func TestTunnelOutlivesTheBrokerButNotTheLink(t *testing.T) {
 	t.Parallel()
 	l, a := startOK(t, Options{Config: impatient})
+	// Other programs are told its address, too: not only a tunnel's way is the link.
+	waitRoute(t, l, TunnelingAddr, "dev tun0")
 	tunnel := open(t, l, "SSH")
 	session, proxy := openSSH(t, tunnel), onlyProxy(t, a)
 	before := list(t, l)
@@ -59,6 +62,18 @@ func waitNoneOf(t *testing.T, l *Lab, name string) {
 		pids, err := l.Device.Processes(name)
 		if err == nil && len(pids) > 0 {
 			err = fmt.Errorf("%s still runs as %v", name, pids)
+		}
+		return err
+	}))
+}
+
+// waitRoute waits until the kernel sends what is for addr by a device.
+func waitRoute(t *testing.T, l *Lab, addr netip.Addr, device string) {
+	t.Helper()
+	must(t, Poll(within(t, testTimeout), readyEvery, func() error {
+		out, err := l.Device.Run(t.Context(), "ip", "route", "get", addr.String())
+		if err == nil && !strings.Contains(out, device) {
+			err = fmt.Errorf("%s is reached by %s", addr, out)
 		}
 		return err
 	}))

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -282,14 +283,18 @@ func TestClose(t *testing.T) {
 func TestRunEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, log: &logBuffer{}}
-		o, asked := testOptions(r.log), 0
+		o, asked := testOptions(r.log), atomic.Int32{}
 		o.Resolve = func(context.Context, string) ([]netip.Addr, bool, error) {
-			asked++
+			asked.Add(1)
 			return []netip.Addr{private}, true, nil
 		}
 		r.Manager = New(o)
 		r.Manager.launch = r.play
 		stop := r.start()
+		synctest.Wait()
+		if n := asked.Load(); n != 1 {
+			t.Errorf("asked %d times before any tunnel: the service is not routed", n)
+		}
 		p := r.open("S1", "SSH")
 		stop()
 		if p.alive() || len(r.List()) != 0 {
@@ -303,8 +308,9 @@ func TestRunEnds(t *testing.T) {
 			!strings.HasSuffix(r.now().Detail, ", until the private path was lost") {
 			t.Errorf("%d proxies, %+v", n, r.now())
 		}
-		if r.open("S2", "SSH"); asked != 2 {
-			t.Errorf("asked %d times for the name on two paths", asked)
+		r.open("S2", "SSH")
+		if n := asked.Load(); n != 4 {
+			t.Errorf("asked %d times for the name, on two paths with a tunnel each", n)
 		}
 	})
 }

@@ -37,6 +37,15 @@ func newLocator(o Options) *locator {
 	return &locator{o: o, host: host}
 }
 
+// prepare has the service's private addresses routed before any tunnel is asked
+// for: a program that is told one of them by the stub must not find the way of
+// the uplink. Only the VPC is asked; what fails here is said when a tunnel opens.
+func (l *locator) prepare(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	_, _, _ = l.o.Resolve(ctx, l.host)
+}
+
 // forget drops what was found while an earlier path stood.
 func (l *locator) forget() {
 	l.mu.Lock()

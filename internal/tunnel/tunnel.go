@@ -112,6 +112,7 @@ func (m *Manager) Run(ctx context.Context, report status.Report) error {
 	}
 	m.locator.forget()
 	m.begin()
+	m.running.Go(func() { m.locator.prepare(ctx) })
 	defer m.running.Wait()
 	defer m.adopted.follow(ctx)()
 	p := newPublisher(report)
