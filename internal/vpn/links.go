@@ -144,8 +144,11 @@ func (l *Links) carrier(c config.Link, m *member) (carrier, error) {
 	}
 	o := Options{
 		Link: c, Probe: l.o.Probe, Recovery: l.o.Recovery, Servers: l.o.Servers, RuntimeDir: l.o.RuntimeDir,
-		Lookup: l.o.Lookup, ProbePath: l.o.ProbePath, Witness: l.o.Witness, Alive: alive, Clock: l.o.Clock, Log: l.o.Log,
+		Lookup: l.o.Lookup, ProbePath: l.o.ProbePath, Alive: alive, Clock: l.o.Clock, Log: l.o.Log,
 	}
+	o.Witness = besideEcho(l.o.Witness, func(ctx context.Context, p Path) error {
+		return echoTunnel(ctx, p, func(n int) { l.o.Meter.Add(p.Device, n) })
+	})
 	if l.o.Adopt != nil {
 		o.Adopt = l.o.Adopt(c.Name)
 	}

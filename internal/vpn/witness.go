@@ -2,6 +2,7 @@ package vpn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -81,10 +82,40 @@ func (h *hearing) end(now time.Time, t testimony, path *Path) bool {
 	return true
 }
 
-// Echo pings the VPN server's own address in the tunnel, which is the first of
-// its network with OpenVPN's `server` directive and on AWS Client VPN. A server
-// need not answer: silence proves nothing.
-func Echo(ctx context.Context, p Path, spent func(bytes int)) error {
+// besideEcho has an echo asked for at the same time as ask's witnesses; nil: there
+// are none. Its silence says nothing.
+func besideEcho(ask Witness, echo func(context.Context, Path) error) Witness {
+	return func(ctx context.Context, p Path) (asked bool, err error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		words := make(chan testimony, 2)
+		go func() { words <- testimony{err: echo(ctx, p)} }()
+		go func() {
+			t := testimony{err: errNobody}
+			if ask != nil {
+				t.asked, t.err = ask(ctx, p)
+			}
+			words <- t
+		}()
+		for range cap(words) {
+			t := <-words
+			if t.err == nil {
+				return true, nil
+			}
+			asked, err = asked || t.asked, errors.Join(err, t.err)
+		}
+		return asked, err
+	}
+}
+
+// errNobody is the silence of no witness at all.
+var errNobody = errors.New("there is nobody to ask")
+
+// echoTunnel pings the VPN server's own address in the tunnel, which is the first
+// of its network with OpenVPN's `server` directive and on AWS Client VPN. A server
+// need not answer. On a link that something else dials the address would be a
+// router's at this site, which knows nothing of the VPC.
+func echoTunnel(ctx context.Context, p Path, spent func(bytes int)) error {
 	gateway := p.Address.Masked().Addr().Next()
 	if !gateway.Is4() || gateway == p.Address.Addr() || !p.Address.Contains(gateway) {
 		return fmt.Errorf("pinging the far end of %s: its address is not known", p.Device)

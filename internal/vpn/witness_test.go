@@ -206,10 +206,37 @@ func TestDeadResolverCutsNoDialledLink(t *testing.T) {
 	})
 }
 
+// An echo clears the link, and its silence does not speak against it.
+func TestEchoBesideWitnesses(t *testing.T) {
+	silent := errors.New("silence")
+	says := func(asked bool, err error) Witness {
+		return func(context.Context, Path) (bool, error) { return asked, err }
+	}
+	for name, tt := range map[string]struct {
+		ask    Witness
+		echo   error
+		asked  bool
+		silent bool
+	}{
+		"both answer":       {says(true, nil), nil, true, false},
+		"the echo alone":    {says(true, silent), nil, true, false},
+		"the witness alone": {says(true, nil), silent, true, false},
+		"neither":           {says(true, silent), silent, true, true},
+		"nobody known":      {says(false, silent), silent, false, true},
+		"no witnesses":      {nil, silent, false, true},
+		"nobody but echo":   {nil, nil, true, false},
+	} {
+		asked, err := besideEcho(tt.ask, func(context.Context, Path) error { return tt.echo })(t.Context(), Path{})
+		if asked != tt.asked || (err != nil) != tt.silent {
+			t.Errorf("%s: asked %t, %v", name, asked, err)
+		}
+	}
+}
+
 func TestEchoNeedsAFarEnd(t *testing.T) {
 	for _, address := range []string{"10.8.0.6/32", "172.31.0.33/27", "fd00::2/64"} {
 		p := Path{Device: "lo", Address: netip.MustParsePrefix(address)}
-		if err := Echo(t.Context(), p, func(int) {}); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		if err := echoTunnel(t.Context(), p, func(int) {}); err == nil || errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
