@@ -62,10 +62,12 @@ func build(o Options) (*parts, error) {
 		ProbePath: func(ctx context.Context, path vpn.Path) (time.Duration, error) {
 			return prober.Probe(ctx, resolver.Path(path))
 		},
-		Witness: func(ctx context.Context, path vpn.Path) (bool, error) { return endpoint.Reach(ctx, resolver.Path(path)) },
-		Alive:   func() time.Time { return p.broker.Alive() },
-		Rescue:  func(l config.Link) vpn.Rescue { return newRescue(o, l) },
-		Meter:   meter, Adopt: o.Adopt.link, Carried: o.Adopt.carried(), Clock: gate, Log: o.Log,
+		Witness: func(ctx context.Context, path vpn.Path) (bool, error) {
+			return endpoint.Reach(ctx, resolver.Path(path))
+		},
+		Alive:  func() time.Time { return p.broker.Alive() },
+		Rescue: func(l config.Link) vpn.Rescue { return newRescue(o, l) },
+		Meter:  meter, Adopt: o.Adopt.link, Carried: o.Adopt.carried(), Clock: gate, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -34,6 +34,13 @@ func (w *warden) suspect(now time.Time) {
 	}
 }
 
+// testified takes in what the witnesses say.
+func (w *warden) testified(now time.Time, t testimony) {
+	if w.hearing.end(now, t, w.path) && t.err != nil && t.asked && w.pulse.forsake(now) {
+		w.blame(now, w.silence())
+	}
+}
+
 // answer takes in a probe's outcome.
 func (w *warden) answer(now time.Time, p probed) {
 	if p.path != w.path || p.turn != w.turn {

@@ -109,6 +109,18 @@ func (p *pulse) failed(now, began, alive time.Time) {
 	}
 }
 
+// forsake takes in that no witness has answered either. It is true if that is
+// enough: a mobile network that is paid for by the byte holds everything up for
+// longer than anybody is asked.
+func (p *pulse) forsake(now time.Time) bool {
+	if !p.proven || p.failures == 0 || p.metered {
+		return false
+	}
+	p.proven, p.successes, p.failures = false, 0, max(p.failures, p.probe.DownAfter)
+	p.hurry(now)
+	return true
+}
+
 // pause is between two probes in doubt.
 func (p *pulse) pause(now time.Time) time.Duration {
 	if p.metered && now.Sub(p.failing) >= patientFor {

@@ -97,7 +97,7 @@ func (w *warden) run(ctx context.Context) error {
 		case <-w.i.doubts:
 			w.suspect(time.Now())
 		case t := <-w.hearing.heard:
-			w.hearing.end(time.Now(), t, w.path)
+			w.testified(time.Now(), t)
 		case <-w.i.news:
 			w.timers.sooner(retouchTimer, time.Now())
 		case p := <-w.probed:

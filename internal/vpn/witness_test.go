@@ -206,6 +206,37 @@ func TestDeadResolverCutsNoDialledLink(t *testing.T) {
 	})
 }
 
+func TestDialledLinkIsLostWhenNobodyAnswers(t *testing.T) {
+	for metered, most := range map[bool]time.Duration{false: hearLimit, true: 3*(2*time.Second+tcpPart) + 2*15*time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &bystander{}
+			l := newLeg(t, func(o *InterfaceOptions) { o.Witness, o.Link.Metered = b.ask, metered })
+			l.up()
+			time.Sleep(30 * time.Second)
+			l.set(func(l *leg) { l.silent = true })
+			l.link.doubt()
+			began := time.Now()
+			for l.last().State.Usable() && time.Since(began) < 2*time.Minute {
+				time.Sleep(10 * time.Millisecond)
+			}
+			if took := time.Since(began); took < most || took > most+20*time.Millisecond {
+				t.Errorf("metered %t: lost after %v, want %v", metered, took, most)
+			}
+			time.Sleep(2 * pongTries * pongTimeout) // the carrier is asked as well
+			l.expect(status.Down, status.ReasonNoAnswer, "nothing answers through ppp0 (asked 10.0.6.53)")
+			l.set(func(l *leg) { l.silent = false })
+			back := time.Now()
+			for !l.last().State.Usable() && time.Since(back) < time.Minute {
+				time.Sleep(10 * time.Millisecond)
+			}
+			// The made-up prober meets silence for all of a probe that has begun.
+			if took, most := time.Since(back), 2*time.Second+tcpPart+2*probeSpacing; !metered && took > most {
+				t.Errorf("back after %v", took)
+			}
+		})
+	}
+}
+
 // An echo clears the link, and its silence does not speak against it.
 func TestEchoBesideWitnesses(t *testing.T) {
 	silent := errors.New("silence")
