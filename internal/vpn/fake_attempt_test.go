@@ -86,14 +86,16 @@ func (p *fakeProcess) answer(command string) {
 	case e.server == scripted:
 	case command == "hold release":
 		pause := p.init.begin()
-		after(pause, func() { p.say(">REMOTE:vpn.example,443,udp") })
-	case word == "remote":
-		turn := p.init.current()
-		after(e.opening, func() {
-			if p.init.end(turn) {
-				p.open(e, rest)
+		after(pause, func() {
+			if p.pin.IsValid() {
+				p.dial(e, p.pin.String())
+			} else {
+				p.say(">REMOTE:vpn.example,443,udp")
 			}
 		})
+	case word == "remote":
+		f := strings.Fields(rest)
+		p.dial(e, f[min(1, len(f)-1)])
 	case word == "signal" && p.init.interrupt():
 		p.say(">STATE:1795310556,RECONNECTING,close_context usr1 to hup,,,,,", ">HOLD:Waiting for hold release:0")
 	case word == "signal":
@@ -101,12 +103,19 @@ func (p *fakeProcess) answer(command string) {
 	}
 }
 
-// open sends the first packet to where the agent said.
-func (p *fakeProcess) open(e fakeSettings, answer string) {
-	p.say(">STATE:1795295593,WAIT,,,,,,")
-	if f := strings.Fields(answer); e.server != silent && len(f) > 1 {
-		p.connect(e.server, f[1], e.address)
-	}
+// dial sends the first packet to the server, once it is opened.
+func (p *fakeProcess) dial(e fakeSettings, server string) {
+	p.e.note("dial " + server)
+	turn := p.init.current()
+	after(e.opening, func() {
+		if !p.init.end(turn) {
+			return
+		}
+		p.say(">STATE:1795295593,WAIT,,,,,,")
+		if e.server != silent && server != "ACCEPT" {
+			p.connect(e.server, server, e.address)
+		}
+	})
 }
 
 func (p *fakeProcess) connect(s server, remote, address string) {
@@ -124,6 +133,13 @@ func (p *fakeProcess) connect(s server, remote, address string) {
 	}
 	p.say(">LOG:1795295593,,"+pushPrefix+"PUSH_REPLY,dhcp-option DNS 10.0.0.2,"+pings+"ifconfig "+address+" 255.255.252.0'",
 		">STATE:1795295593,CONNECTED,SUCCESS,"+address+","+remote+",443,,")
+}
+
+func (e *fakeEngine) Write(_ *profile, pin netip.Addr) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pin = pin
+	return nil
 }
 
 // pingless reports whether the server pushes no ping.

@@ -39,6 +39,7 @@ type world struct {
 	addrs    []netip.Addr
 	lookErr  error
 	lookHang bool // lookups go on until their time is up
+	lookTime time.Duration
 	looked   []string
 }
 
@@ -103,18 +104,6 @@ func (w *world) mark(s string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reports = append(w.reports, seen{at: time.Since(w.began), update: status.Update{Reason: "-", Detail: s}})
-}
-
-func (w *world) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	w.mu.Lock()
-	w.looked = append(w.looked, host)
-	hang, addrs, err := w.lookHang, w.addrs, w.lookErr
-	w.mu.Unlock()
-	if hang {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
-	return addrs, err
 }
 
 func (w *world) probe(ctx context.Context, p Path) (time.Duration, error) {
@@ -210,7 +199,8 @@ type fakeEngine struct {
 	address  string        // that the server pushes
 	index    int           // of the tun device; a new one each time it is made
 	mute     bool          // no bytes come in
-	opening  time.Duration // from the answer to >REMOTE to the first packet
+	pin      netip.Addr    // in the configuration; without it the process asks
+	opening  time.Duration // from the release or the answer to >REMOTE to the first packet
 	in       uint64
 	startErr error
 	cleanErr error
@@ -278,7 +268,7 @@ func (e *fakeEngine) Start() (process, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ours, theirs := net.Pipe()
-	p := &fakeProcess{e: e, pid: 1000 + len(e.procs), conn: theirs, client: ours, out: make(chan string, 1000), done: make(chan exit, 1), gone: make(chan struct{})}
+	p := &fakeProcess{e: e, pid: 1000 + len(e.procs), pin: e.pin, conn: theirs, client: ours, out: make(chan string, 1000), done: make(chan exit, 1), gone: make(chan struct{})}
 	e.procs = append(e.procs, p)
 	go p.write()
 	go p.read()
@@ -298,6 +288,7 @@ func (e *fakeEngine) current() *fakeProcess {
 type fakeProcess struct {
 	e            *fakeEngine
 	pid          int
+	pin          netip.Addr // it has read
 	conn, client net.Conn
 	out          chan string
 	done         chan exit

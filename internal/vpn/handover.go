@@ -33,6 +33,9 @@ type Handover struct {
 	Index   int            `json:"index"`
 	Address netip.Prefix   `json:"address"`
 	Remote  netip.AddrPort `json:"remote"`
+	// Pin is the server's address in the configuration that the process has read;
+	// without it, as in records of older versions, the process asks for one.
+	Pin netip.Addr `json:"pin"`
 
 	Servers  []netip.Addr  `json:"servers"`
 	Ping     time.Duration `json:"ping_ns"`
@@ -124,7 +127,7 @@ func (k *keeper) bequeath(now time.Time) bool {
 	}
 	h := &Handover{
 		Link: k.o.opts.Link.Name, Terms: k.terms, Rest: rest,
-		Device: k.path.Device, Index: k.path.Index, Address: k.path.Address, Remote: k.attempt.server,
+		Device: k.path.Device, Index: k.path.Index, Address: k.path.Address, Remote: k.attempt.server, Pin: k.pin,
 		Servers: k.push.servers, Ping: k.push.ping, Redirect: k.push.redirect, Hosts: k.routing.hosts,
 		UplinkDevice: k.origin.device, UplinkIndex: k.origin.index,
 		UplinkGateway: k.origin.gateway, UplinkSource: k.origin.source,
@@ -178,7 +181,7 @@ func (k *keeper) adopt(now time.Time, h *Handover) (why string) {
 	if err != nil {
 		return err.Error()
 	}
-	k.prof, k.id, k.terms, k.proc, k.device = prof, id, h.Terms, proc, dev
+	k.prof, k.id, k.terms, k.proc, k.pin, k.device = prof, id, h.Terms, proc, h.Pin, dev
 	k.servers.random = prof.randomHost
 	k.expired = id.check(k.o.opts.Clock, now)
 	k.watchExpiry(now)

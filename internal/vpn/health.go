@@ -20,6 +20,7 @@ type health struct {
 
 	proven    bool      // the path carries
 	confirmed bool      // it has since this connection was made
+	doubted   bool      // not for its silence: what was wrong is known, and so is its end
 	failures  int       // probes in a row that nobody answered
 	successes int       // probes in a row that were answered, while not proven
 	failing   time.Time // when the first of the failures began
@@ -44,7 +45,7 @@ func (h *health) connected(now time.Time, ping time.Duration) {
 // stopped ends it: there is nothing to probe.
 func (h *health) stopped() {
 	h.proven, h.next, h.heard = false, time.Time{}, time.Time{}
-	h.confirmed, h.failures, h.successes = false, 0, 0
+	h.confirmed, h.doubted, h.failures, h.successes = false, false, 0, 0
 }
 
 // bytes takes in OpenVPN's counter of bytes from the server. Bytes after a
@@ -97,7 +98,7 @@ func (h *health) hurry(now time.Time) {
 
 // doubt asks for a probe, and for a fresh proof before the path is called up.
 func (h *health) doubt(now time.Time) {
-	h.proven, h.successes, h.failures = false, 0, 0
+	h.proven, h.doubted, h.successes, h.failures = false, true, 0, 0
 	h.hurry(now)
 }
 
@@ -136,10 +137,14 @@ func (h *health) answered(now time.Time) {
 	// A connection that was just made has proved itself by its handshake; one
 	// that was lost and came back by itself must answer up_after times.
 	if !h.proven && (!h.confirmed || h.successes >= h.probe.UpAfter) {
-		h.proven, h.confirmed, h.forsaken = true, true, false
+		h.proven, h.confirmed, h.forsaken, h.doubted = true, true, false, false
 	}
-	h.next = now.Add(h.interval())
-	if !h.proven {
+	switch {
+	case h.proven:
+		h.next = now.Add(h.interval())
+	case h.doubted:
+		h.next = now.Add(proofSpacing)
+	default:
 		h.next = now.Add(probeSpacing)
 	}
 }

@@ -17,6 +17,7 @@ type phase int
 
 const (
 	idle       phase = iota // no process; startTimer says when there will be
+	seeking                 // nor now: the server's name is being looked up for one
 	launching               // started, but its management socket is not reached yet
 	holding                 // it waits for its release
 	connecting              // released
@@ -61,8 +62,13 @@ type keeper struct {
 	// The attempt or connection that goes on.
 	attempt attempt
 	push    pushed
-	// pending is the query that OpenVPN waits on.
+	// pending is the server whose address is being looked up.
 	pending remote
+	// pin is the server's address in the configuration that the process has read;
+	// without one it asks.
+	pin netip.Addr
+	// next is the address to try next, where that is decided.
+	next    netip.Addr
 	servers servers
 	// rejects are handshakes in a row that died after our certificate.
 	rejects int
@@ -249,7 +255,8 @@ func (k *keeper) step(now time.Time) {
 		{dialTimer, func(now time.Time) { k.unreachable(now, errors.New("no answer in time")) }},
 		{endTimer, k.insist},
 		{releaseTimer, k.release},
-		{lookupTimer, func(time.Time) { k.find() }},
+		{lookupTimer, k.seek},
+		{wakeTimer, k.wake},
 		{inspectTimer, k.inspect},
 		{deviceTimer, k.replaceDeviceless},
 		{silenceTimer, k.health.noticeSilence},

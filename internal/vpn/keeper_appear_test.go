@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -9,7 +10,8 @@ import (
 	"edgeagent/internal/status"
 )
 
-// opening is OpenVPN 2.6's time from the answer to >REMOTE to its first packet.
+// opening is OpenVPN 2.6's time from the answer to >REMOTE to its first packet, and a
+// slow device's from a release to it.
 const opening = time.Second
 
 // plug gives the device its way out in the two steps of a DHCP client.
@@ -102,7 +104,7 @@ func TestUplinkThatReturnsDuringAProbe(t *testing.T) {
 		w.expect(status.Down, status.ReasonNoUplink, "")
 		w.blackhole(false)
 		w.kernel.change(func(v *view) { v.routes = append(v.routes, defaultRoute) })
-		time.Sleep(inspectEvery + probeSpacing)
+		time.Sleep(inspectEvery + proofSpacing)
 		w.expect(status.OK, status.ReasonConnected, "")
 	})
 }
@@ -121,5 +123,34 @@ func TestSilenceWithoutACarrierIsTheUplinks(t *testing.T) {
 		w.kernel.change(func(v *view) { v.links[1].up = true })
 		time.Sleep(inspectEvery)
 		w.expect(status.OK, status.ReasonConnected, "")
+	})
+}
+
+// Nor is one that was sent into the connection before: whoever shares probes of one
+// device would have the next wait for it.
+func TestProbeOfAConnectionThatEndedIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w *world
+		open := map[*Path]bool{}
+		w = newWorld(t, func(o *Options) {
+			o.ProbePath = func(ctx context.Context, p Path) (time.Duration, error) {
+				w.mu.Lock()
+				open[&p] = true
+				w.mu.Unlock()
+				<-ctx.Done()
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				delete(open, &p)
+				return 0, ctx.Err()
+			}
+		})
+		w.start()
+		w.restarts()
+		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(open) != 1 {
+			t.Errorf("%d probes are under way, want the one of the second connection", len(open))
+		}
 	})
 }

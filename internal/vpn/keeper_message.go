@@ -1,8 +1,6 @@
 package vpn
 
 import (
-	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -123,86 +121,6 @@ func (k *keeper) hold(now time.Time) {
 	}
 	k.fresh, k.ordered = false, false
 	k.timers.set(releaseTimer, now.Add(pause))
-}
-
-// release lets OpenVPN make its next attempt.
-func (k *keeper) release(now time.Time) {
-	if k.phase != holding {
-		return
-	}
-	if c := k.id.check(k.o.opts.Clock, now); c != nil {
-		k.blame(now, *c)
-		k.timers.set(releaseTimer, now.Add(c.pace.pause(&k.connects)))
-		return
-	}
-	k.phase, k.attempt = connecting, attempt{}
-	k.command("hold release")
-	k.spoke(now) // it is its turn now
-}
-
-// query answers OpenVPN's question where to connect to. It waits for the
-// answer, and for no lookup of its own.
-func (k *keeper) query(r remote) {
-	k.pending = r
-	if addr, err := netip.ParseAddr(r.host); err == nil {
-		k.dial(addr, "ACCEPT")
-		return
-	}
-	k.lookups.reset()
-	k.find()
-}
-
-// find looks up the name that OpenVPN waits for.
-func (k *keeper) find() {
-	query, s := k.pending, &servers{lookup: k.servers.lookup, random: k.servers.random}
-	if k.phase != connecting || query == (remote{}) {
-		return
-	}
-	k.timers.stop(lookupTimer)
-	go func() { deliver(k.ctx, k.looked, s.find(k.ctx, query)) }()
-}
-
-// found takes in a lookup. Without an address OpenVPN goes on waiting.
-func (k *keeper) found(now time.Time, f found) {
-	if f.query != k.pending || k.phase != connecting {
-		return
-	}
-	addr, err := k.servers.choose(f)
-	if err != nil {
-		k.blame(now, k.nameless(err))
-		k.timers.set(lookupTimer, now.Add(lookupBase+k.lookups.next()))
-		return
-	}
-	if f.err != nil {
-		k.log.Warn("using the address the name had before", "address", addr, "err", f.err)
-	}
-	k.dial(addr, fmt.Sprintf("MOD %s %s", addr, k.pending.port))
-}
-
-// nameless says why a lookup failed: without a way out no name resolves, and
-// a technician should look at the cable, not at the DNS.
-func (k *keeper) nameless(err error) cause {
-	if !k.up.ok() {
-		return noWayOut()
-	}
-	return cause{status.ReasonNoName, fmt.Sprintf("the VPN server's name does not resolve: %v", err), "", fast}
-}
-
-// dial answers the query. In a full tunnel the route that keeps this address on
-// the uplink comes first: the one of the address before does not cover it.
-func (k *keeper) dial(addr netip.Addr, answer string) {
-	k.attempt.server = parseAddrPort(addr.String(), k.pending.port)
-	k.pending = remote{}
-	if v, err := k.o.kernel.View(); err == nil {
-		k.net = v
-	}
-	k.target, k.up = addr, k.net.uplink(addr, k.device.index)
-	if r, needed := serverRoute(k.net.ours(), addr, k.up); needed {
-		if err := k.o.kernel.Change(nil, []route{r}); err != nil {
-			k.log.Warn("routing", "err", err)
-		}
-	}
-	k.command("remote " + answer)
 }
 
 // state follows OpenVPN's own states. Those between a connection's two ends

@@ -30,7 +30,7 @@ func (r *routing) need(addrs []netip.Addr) { r.hosts = appendLatest(r.hosts, add
 // one there is. The device is looked at each time: with the same options
 // OpenVPN keeps it silently, with others it makes a new one.
 func (k *keeper) connected(now time.Time, s stateLine) {
-	k.timers.stop(releaseTimer, lookupTimer)
+	k.timers.stop(releaseTimer, lookupTimer, wakeTimer)
 	k.phase = connected
 	k.attempt = attempt{server: s.remote}
 	k.rejects = 0
@@ -119,6 +119,9 @@ func (k *keeper) leave(now time.Time) {
 	if k.path == nil {
 		return
 	}
+	// A probe that was sent into the old connection would keep one through the next
+	// waiting, if that has the same device.
+	k.giveUp()
 	k.path, k.device = nil, device{}
 	k.health.stopped()
 	if now.Sub(k.since) >= stableAfter && !k.since.IsZero() {

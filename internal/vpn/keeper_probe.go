@@ -63,6 +63,7 @@ func (k *keeper) answer(now time.Time, p probed) {
 func (k *keeper) proved(now time.Time) {
 	k.log.Info("link up", "device", k.path.Device, "address", k.path.Address, "server", k.attempt.server)
 	k.cause, k.since = nil, now
+	k.servers.trust(k.attempt.server.Addr())
 	k.ladder.leave()
 	k.timers.stop(anewTimer)
 }
@@ -123,15 +124,7 @@ func (k *keeper) climb(now time.Time) {
 		}
 		k.reconnect()
 	case rungReread:
-		if c := k.prepare(now); c != nil {
-			k.blame(now, *c)
-			return
-		}
-		if k.phase == holding {
-			k.release(now) // signals are refused during a hold
-		} else {
-			k.command("signal SIGHUP")
-		}
+		k.reread(now)
 	case rungNewProcess:
 		k.restart(now)
 	case rungStartOver:

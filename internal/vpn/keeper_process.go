@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -17,13 +18,40 @@ const (
 	sigKill = syscall.SIGKILL
 )
 
-// start starts a process, if clock, file and certificate allow it.
+// start starts a process, if clock, file and certificate allow it. The address of
+// its server comes first, where the process itself is not to ask for it.
 func (k *keeper) start(now time.Time) {
 	if k.proc != nil {
 		return
 	}
 	if c := k.prepare(now); c != nil {
 		k.failed(now, *c)
+		return
+	}
+	server, ok := k.server()
+	if !ok {
+		k.launch(now, netip.Addr{})
+		return
+	}
+	addr, err := netip.ParseAddr(server.host)
+	switch {
+	case err == nil:
+		k.launch(now, addr)
+	case k.next.IsValid():
+		k.launch(now, k.next)
+	default:
+		if k.phase != seeking {
+			k.lookups.reset()
+		}
+		k.phase, k.pending = seeking, server
+		k.find()
+	}
+}
+
+// launch starts a process for the server at pin; with none it will ask.
+func (k *keeper) launch(now time.Time, pin netip.Addr) {
+	if err := k.o.engine.Write(k.prof, pin); err != nil {
+		k.failed(now, badFile(err))
 		return
 	}
 	proc, err := k.o.engine.Start()
@@ -33,6 +61,7 @@ func (k *keeper) start(now time.Time) {
 	}
 	k.log.Info("OpenVPN started", "pid", proc.PID())
 	k.proc, k.phase, k.fresh = proc, launching, true
+	k.pin, k.next, k.pending = pin, pin, remote{}
 	k.asked, k.killed, k.ordered = false, false, false
 	k.attempt, k.push = attempt{}, pushed{}
 	k.timers.set(dialTimer, now.Add(dialLimit))
@@ -53,6 +82,11 @@ func cannotStart(err error) cause {
 	return cause{status.ReasonProcessExited, err.Error(), "", fast}
 }
 
+// badFile says that there is no configuration for a process.
+func badFile(err error) cause {
+	return cause{status.ReasonBadConfig, err.Error(), "Correct the file, or download it again.", recheck}
+}
+
 // prepare reads the files anew and says why nothing should be started.
 func (k *keeper) prepare(now time.Time) *cause {
 	if c := (identity{}).check(k.o.opts.Clock, now); c != nil {
@@ -60,8 +94,8 @@ func (k *keeper) prepare(now time.Time) *cause {
 	}
 	prof, err := k.o.engine.Prepare()
 	if err != nil {
-		hint := "Correct the file, or download it again."
-		return &cause{status.ReasonBadConfig, err.Error(), hint, recheck}
+		c := badFile(err)
+		return &c
 	}
 	if k.prof == nil {
 		k.tellDropped(prof)
@@ -92,7 +126,7 @@ func (k *keeper) tellDropped(p *profile) {
 
 // failed records that no process runs, and when the next is due.
 func (k *keeper) failed(now time.Time, c cause) {
-	k.phase = idle
+	k.phase, k.next = idle, netip.Addr{}
 	k.blame(now, c)
 	k.timers.set(startTimer, now.Add(c.pace.pause(&k.starts)))
 	k.watchFilesFrom(now, c)
@@ -172,7 +206,7 @@ func (k *keeper) expectEnd(now time.Time) {
 		k.blame(now, k.endCause())
 	}
 	k.leave(now)
-	k.timers.stop(dialTimer, releaseTimer, lookupTimer, deviceTimer, speechTimer)
+	k.timers.stop(dialTimer, releaseTimer, lookupTimer, wakeTimer, deviceTimer, speechTimer)
 	if k.phase != ending {
 		k.phase = ending
 		k.timers.set(endTimer, now.Add(endLimit))

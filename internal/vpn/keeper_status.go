@@ -144,7 +144,7 @@ func (k *keeper) stepText() string {
 	switch {
 	case k.phase == connected && k.path != nil:
 		return fmt.Sprintf("%s: connected to %s, asking %s", k.name(), k.attempt.server, join(k.path.Servers))
-	case k.pending != (remote{}):
+	case k.pending != (remote{}) && (k.phase != connecting || !k.pin.IsValid()):
 		return fmt.Sprintf("%s: looking up %s", k.name(), k.pending.host)
 	case k.attempt.server.IsValid():
 		return fmt.Sprintf("%s: connecting to %s", k.name(), k.attempt.server)

@@ -29,7 +29,7 @@ func TestLostUplinkIsToldAtOnceAndProbedWhenItIsBack(t *testing.T) {
 		time.Sleep(inspectEvery)
 		w.expect(status.Down, status.ReasonNoUplink, "eth0 via 192.168.50.1 is gone, and there is no other way out")
 		w.kernel.change(func(v *view) { v.routes = append(v.routes, defaultRoute) })
-		time.Sleep(inspectEvery + 2*probeSpacing)
+		time.Sleep(inspectEvery + 2*proofSpacing)
 		w.expect(status.OK, status.ReasonConnected, "")
 		if got := w.engine.noted("signal"); len(got) != 0 {
 			t.Errorf("the same uplink came back, and OpenVPN was sent %v", got)

@@ -17,9 +17,12 @@ type servers struct {
 	random bool // prefix each name with a random label (remote-random-hostname)
 
 	known map[string][]netip.Addr
-	tried map[netip.Addr]int // turn at which an address was last used
+	tried map[netip.Addr]int // turn at which an address was last used, or trusted
 	turn  int
 }
+
+// trusted stands for a turn before all others.
+const trusted = -1
 
 // found is the outcome of one lookup.
 type found struct {
@@ -56,14 +59,23 @@ func (s *servers) name(host string) string {
 	return hex.EncodeToString(label[:]) + "." + host
 }
 
-// choose returns the address to try next: of those that fit the query the one
-// whose last turn is longest ago.
-func (s *servers) choose(f found) (netip.Addr, error) {
+// note keeps what a lookup has found.
+func (s *servers) note(f found) {
 	if f.err == nil {
 		s.known[f.query.host] = f.addrs
 	}
-	usable := slices.Clone(s.known[f.query.host])
-	usable = slices.DeleteFunc(usable, func(a netip.Addr) bool { return !f.query.accepts(a) })
+}
+
+// usable are the known addresses that fit the query.
+func (s *servers) usable(query remote) []netip.Addr {
+	return slices.DeleteFunc(slices.Clone(s.known[query.host]), func(a netip.Addr) bool { return !query.accepts(a) })
+}
+
+// choose returns the address to try next: of those that fit the query the one
+// whose last turn is longest ago.
+func (s *servers) choose(f found) (netip.Addr, error) {
+	s.note(f)
+	usable := s.usable(f.query)
 	if len(usable) == 0 {
 		if f.err == nil {
 			f.err = fmt.Errorf("looking up %s: no address for %s", f.query.host, f.query.proto)
@@ -71,7 +83,18 @@ func (s *servers) choose(f found) (netip.Addr, error) {
 		return netip.Addr{}, f.err
 	}
 	addr := slices.MinFunc(usable, func(a, b netip.Addr) int { return s.tried[a] - s.tried[b] })
-	s.turn++
-	s.tried[addr] = s.turn
+	s.use(addr)
 	return addr, nil
 }
+
+// use gives addr its turn.
+func (s *servers) use(addr netip.Addr) {
+	s.turn++
+	s.tried[addr] = s.turn
+}
+
+// trust has addr come first the next time, once: a path has been proved by it.
+func (s *servers) trust(addr netip.Addr) { s.tried[addr] = trusted }
+
+// trusts reports whether addr has not been tried since its path was proved.
+func (s *servers) trusts(addr netip.Addr) bool { return s.tried[addr] == trusted }

@@ -2,6 +2,7 @@ package vpn
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -34,8 +35,9 @@ func keeps(option string) (keep, quiet bool) {
 const newerOptions = "disable-dco dns-updown data-ciphers data-ciphers-fallback allow-compression " +
 	"block-outside-dns register-dns"
 
-// ownOptions follow the user's lines; the last of a kind wins.
-func ownOptions(l config.Link, verb int) []string {
+// ownOptions follow the user's lines; the last of a kind wins. asks is for a
+// process that is told by the management socket where to connect to.
+func ownOptions(l config.Link, verb int, asks bool) []string {
 	own := []string{
 		// The agent owns DNS and routes; a route pushed or in the file is only logged.
 		"script-security 1",
@@ -55,12 +57,14 @@ func ownOptions(l config.Link, verb int) []string {
 		"connect-retry 2 30",
 		fmt.Sprintf("server-poll-timeout %d", answerLimit/time.Second),
 		"management-hold",
-		"management-query-remote",
 		"management-query-passwords",
 		"management-up-down",
 		"mute 0",
 		// The pushed options appear in the log from 3 on; above 4 it shows every packet.
 		fmt.Sprintf("verb %d", min(max(verb, 3), 4)),
+	}
+	if asks {
+		own = append(own, "management-query-remote")
 	}
 	if l.Cert != "" {
 		own = append(own, "cert "+ovpn.Quote(l.Cert))
@@ -71,15 +75,16 @@ func ownOptions(l config.Link, verb int) []string {
 	return own
 }
 
-// render is the file that OpenVPN reads.
-func (p *profile) render(l config.Link) []byte {
+// render is the file that OpenVPN reads. A valid pin stands in place of the name
+// of the one server in it; OpenVPN then asks for none.
+func (p *profile) render(l config.Link, pin netip.Addr) []byte {
 	var b strings.Builder
-	for _, s := range p.lines {
+	for _, s := range p.pinned(pin) {
 		b.WriteString(s)
 		b.WriteByte('\n')
 	}
 	b.WriteString("# from here on: edgeagent\n")
-	for _, s := range ownOptions(l, p.verb) {
+	for _, s := range ownOptions(l, p.verb, !pin.IsValid()) {
 		b.WriteString(s)
 		b.WriteByte('\n')
 	}

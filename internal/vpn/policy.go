@@ -19,6 +19,10 @@ const (
 	// lookupLimit is for one lookup of the server's name.
 	lookupLimit = 10 * time.Second
 
+	// wakeLag is from the turn of a second until OpenVPN sees it: time(2) is the
+	// kernel's last tick, of which there are 100 a second at least.
+	wakeLag = 12 * time.Millisecond
+
 	// answerLimit is how long a server may stay silent before the next address
 	// is tried (OpenVPN's server-poll-timeout). Its own 60 s TLS wait would send
 	// packets ever more rarely: after an outage it would come back half a minute late.
@@ -46,7 +50,8 @@ const (
 	// error that comes at once ("network is unreachable") is not three failures.
 	probeSpacing = time.Second
 	// proofSpacing is instead of it while a dialled link has answered every probe
-	// since its device is there: whoever waits for it to take over waits for this.
+	// since its device is there, or a connection has since its uplink is back:
+	// whoever waits for the path waits for this.
 	proofSpacing = probeSpacing / 4
 	// tcpPart is a probe's time for its second try, over TCP.
 	tcpPart = 5 * time.Second

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,8 +24,10 @@ import (
 type engine interface {
 	// Clean ends the process and removes the files of a run that was killed.
 	Clean() error
-	// Prepare reads the user's file and writes the copy that OpenVPN reads.
+	// Prepare reads the user's file.
 	Prepare() (*profile, error)
+	// Write writes the copy of it that OpenVPN reads, see profile.render.
+	Write(user *profile, pin netip.Addr) error
 	// Start starts OpenVPN, which then waits for its management client.
 	Start() (process, error)
 	// Adopt takes over the process of h, and the connection to it.
@@ -111,17 +114,19 @@ func (p *program) Prepare() (*profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := user.err(); err != nil {
-		return user, err
-	}
+	return user, user.err()
+}
+
+// Write implements engine.
+func (p *program) Write(user *profile, pin netip.Addr) error {
 	if err := p.makeDir(); err != nil {
-		return user, err
+		return err
 	}
 	// It holds the private key if the user's file does.
-	if err := writeFile(p.config, user.render(p.link), 0o600); err != nil {
-		return user, fmt.Errorf("writing OpenVPN's configuration: %w", err)
+	if err := writeFile(p.config, user.render(p.link, pin), 0o600); err != nil {
+		return fmt.Errorf("writing OpenVPN's configuration: %w", err)
 	}
-	return user, nil
+	return nil
 }
 
 // writeFile replaces name as a whole; the runtime directory needs no fsync.

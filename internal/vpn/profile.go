@@ -23,7 +23,8 @@ type profile struct {
 	faults  []line   // what cannot work here, with the reason as text
 
 	remotes    []string // host names of `remote`, no addresses
-	randomHost bool     // remote-random-hostname
+	dial       dialling
+	randomHost bool // remote-random-hostname
 	servers    []netip.Addr
 	verb       int
 	ca         credential
@@ -95,6 +96,7 @@ func parseProfile(file, text string) *profile {
 			body = append(body, raw)
 		case name == "connection", strings.TrimSpace(raw) == "</connection>":
 			// its lines are options like any other
+			p.dial.choice = true
 		case name != "":
 			tag = name
 		default:
@@ -153,6 +155,7 @@ func (p *profile) learn(number int, name string, args []string) {
 	if len(args) > 0 {
 		first = args[0]
 	}
+	p.dial.learn(number-1, name, args)
 	switch name {
 	case "remote":
 		p.remote(first)

@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,7 +52,7 @@ func TestParseProfile(t *testing.T) {
 // name lines.
 func TestRenderKeepsTheLinesInPlace(t *testing.T) {
 	p := parseProfile("/etc/x.ovpn", fieldFile)
-	out := strings.Split(string(p.render(config.Link{Cert: "/etc/my certs/gw.crt"})), "\n")
+	out := strings.Split(string(p.render(config.Link{Cert: "/etc/my certs/gw.crt"}, netip.Addr{})), "\n")
 	for i, in := range strings.Split(strings.TrimPrefix(fieldFile, "\ufeff"), "\n") {
 		in = strings.TrimSuffix(in, "\r")
 		if out[i] != in && !strings.HasPrefix(out[i], "# left out: ") {
@@ -141,6 +142,6 @@ func FuzzConfig(f *testing.F) {
 		if inside != "" && p.err() == nil {
 			t.Fatalf("<%s> has no end, and that is no fault", inside)
 		}
-		_ = p.render(config.Link{})
+		_ = p.render(config.Link{}, netip.Addr{})
 	})
 }

@@ -90,6 +90,7 @@ func TestSystemTunCannotBeOpened(t *testing.T) {
 
 func TestSystemBadOptionIsNamedWithItsLine(t *testing.T) {
 	s := newSite(t)
+	s.write("names", "vpn.example 203.0.113.10\n*.vpn.example 203.0.113.10\n")
 	a := s.start("client\ndev tun\n# the fourth line is wrong\nno-such-option 7\nremote vpn.example 443\n" +
 		inline("ca", s.ca.pem) + inline("cert", s.clientPair.cert) + inline("key", s.clientPair.key))
 	a.expect(status.Down, status.ReasonBadConfig, "/vpn.conf:4: no-such-option")

@@ -137,10 +137,7 @@ func TestSystemFailover(t *testing.T) {
 	s.link.Routes = canal.Routes
 	s.links = []config.Link{s.link, canal}
 	s.servers = []netip.Addr{addr("10.0.0.2")}
-	s.nft("add", "table", "ip", "trap")
-	s.nft("add", "chain", "ip", "trap", "in", "{ type filter hook prerouting priority -400; }")
-	s.nft("add", "counter", "ip", "trap", "trap")
-	s.nft("add", "rule", "ip", "trap", "in", "iifname", "eth0", "ip", "daddr", "10.0.0.0/16", "counter", "name", "trap")
+	s.watchUplink()
 	s.serve()
 	a := s.start(s.awsFile(""))
 	a.await("OpenVPN up and a standby that is proved", func(r told) bool {
@@ -165,9 +162,7 @@ func TestSystemFailover(t *testing.T) {
 	s.ip("-n", s.device, "link", "del", "usb0")
 	a.await("no link at all", func(r told) bool { return r.State == status.Down && linkOf(r, "canal")["state"] == "down" })
 	stop() // before the agent: what it guards is nobody's affair after it
-	if got := s.run("ip", "netns", "exec", s.server, "nft", "list", "counters"); !strings.Contains(got, "packets 0 ") {
-		t.Errorf("packets for the VPC left by the uplink: %s", got)
-	}
+	s.expectNoLeak()
 }
 
 // linkOf is one entry of the facts' list of links.

@@ -15,13 +15,13 @@ func (s *site) said(part string) int {
 	return strings.Count(string(data), part)
 }
 
-// plugDuringAnAttempt gives the device its way out just after OpenVPN was told
-// where to connect to: it then has up to a second before its first packet.
+// plugDuringAnAttempt gives the device its way out just after OpenVPN was
+// released: it is on its way to its first packet then.
 func (s *site) plugDuringAnAttempt() time.Time {
 	s.t.Helper()
-	const told = "CMD 'remote MOD"
-	before := s.said(told)
-	until(s.t, "another attempt", func() bool { return s.said(told) > before })
+	const released = "CMD 'hold release'"
+	before := s.said(released)
+	until(s.t, "another attempt", func() bool { return s.said(released) > before })
 	s.ip("-n", s.device, "link", "set", "eth0", "up")
 	s.ip("-n", s.device, "route", "replace", "default", "via", "192.168.50.1")
 	return time.Now()

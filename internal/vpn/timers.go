@@ -11,6 +11,7 @@ const (
 	endTimer                  // the process was asked to end: insist
 	releaseTimer              // let it connect
 	lookupTimer               // look the server's name up again
+	wakeTimer                 // OpenVPN waits for its clock, see wake
 	probeTimer                // probe the path
 	silenceTimer              // the server has been silent for too long
 	speechTimer               // OpenVPN itself has been
