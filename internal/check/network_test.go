@@ -190,7 +190,7 @@ func TestUplink(t *testing.T) {
 		return
 	}
 	x := device(t, map[string]string{"sys/class/rfkill/rfkill0/type": "wlan\n", "sys/class/rfkill/rfkill0/soft": "1\n"})
-	want(t, "nothing", checkUplink(t.Context(), x), Error, "no default route: this device has no way out, Wi-Fi is switched off (rfkill)")
+	want(t, "nothing", checkUplink(t.Context(), x), Error, "no default route: this device has no way out; Wi-Fi is switched off (rfkill)")
 	eth0 := cable(t, false)
 	want(t, "cable out", checkUplink(t.Context(), x), Error, "eth0 has no carrier")
 	up(t, "far")

@@ -134,7 +134,7 @@ const (
 // noRoute says what is most often the reason for no way out: a device without
 // carrier, or a radio that is switched off.
 func noRoute(x *examination) outcome {
-	found, fix := list{between: ", ", parts: []words{say("uplink.none")}}, say("uplink.none.fix")
+	found, fix := list{between: "; ", parts: []words{say("uplink.none")}}, say("uplink.none.fix")
 	links, err := netlink.LinkList()
 	if err != nil {
 		links = nil

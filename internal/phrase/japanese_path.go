@@ -93,6 +93,8 @@ func brokerPhrases() []phrase {
 		{"open *: no such file or directory", "* がありません"},
 		{"open *: permission denied", "* を開く権限がありません"},
 		// The widest last.
+		{"asking *: *", "* への問い合わせ: *"},
+		{"looking up *: *", "* の名前解決: *"},
 		{"* expired on *", "*の有効期限が * に切れました"},
 		{"* not yet valid: it begins on *, the clock says *", "*は * から有効ですが、この機器の時計は * です"},
 		{"no answer from *", "* から応答がありません"},
