@@ -77,7 +77,7 @@ func (p *publisher) follow(ctx context.Context, next time.Time) {
 }
 
 func (p *publisher) publish(ctx context.Context, snapshot status.Snapshot) {
-	data, err := json.Marshal(snapshot)
+	data, err := json.Marshal(snapshot.ForScripts())
 	if err == nil {
 		err = p.send(ctx, data)
 	}

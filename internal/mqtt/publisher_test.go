@@ -210,6 +210,19 @@ func TestFiguresAloneAreNoNews(t *testing.T) {
 	})
 }
 
+func TestPublishedTimesAreWholeSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := published(t, context.Canceled, func(b *status.Board) {
+			time.Sleep(90*time.Second + time.Millisecond)
+			b.Set("link", status.Update{State: status.Down, Reason: status.ReasonNoAnswer})
+			time.Sleep(time.Minute)
+		})
+		if last := r.payloads[len(r.payloads)-1]; !strings.Contains(last, `"since":"2000-01-01T00:01:30Z"`) {
+			t.Errorf("the last message is %s", last)
+		}
+	})
+}
+
 func TestChangedNamesAreNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := published(t, context.Canceled, func(b *status.Board) {
