@@ -25,6 +25,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -48,6 +49,9 @@ type Options struct {
 	// Tap gets every byte that clients send, decrypted, in the order of arrival on
 	// each connection. It must not block. Nil: none.
 	Tap func(remote net.Addr, b []byte)
+	// Traffic gets a line for each session, each message to a client and each
+	// PUBACK, as mosquitto logs them. Nil: none.
+	Traffic io.Writer
 }
 
 // Broker is a running double. Its methods are safe for concurrent use.
@@ -58,6 +62,9 @@ type Broker struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	// handing is full while mochi hands a session from one connection to another,
+	// or a message to whoever has it. It does either in several steps.
+	handing chan struct{}
 
 	mu      sync.Mutex
 	quirks  Quirks
@@ -75,15 +82,16 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		return nil, errors.New("starting the broker double: it needs a listener and a TLS configuration")
 	}
 	b := &Broker{
-		tls: o.TLS.Clone(), tap: o.Tap, quirks: o.Quirks, log: newRecord(),
+		tls: o.TLS.Clone(), tap: o.Tap, quirks: o.Quirks, log: newRecord(), handing: make(chan struct{}, 1),
 		thawed: closedChan(), conns: map[net.Conn]struct{}{}, changed: make(chan struct{}),
 	}
 	b.tls.ClientAuth = tls.RequireAndVerifyClientCert
 	b.server = mochi.New(serverOptions(o.Log))
-	if err := b.server.AddHook(&policy{b: b}, nil); err != nil {
-		return nil, fmt.Errorf("starting the broker double: %w", err)
+	err := b.server.AddHook(&policy{b: b}, nil)
+	if o.Traffic != nil {
+		err = errors.Join(err, b.server.AddHook(&traffic{w: o.Traffic}, nil))
 	}
-	if err := b.server.Serve(); err != nil {
+	if err = errors.Join(err, b.server.Serve()); err != nil {
 		return nil, fmt.Errorf("starting the broker double: %w", err)
 	}
 	b.ctx, b.cancel = context.WithCancel(ctx)
@@ -141,7 +149,9 @@ func (b *Broker) handle(c net.Conn) {
 		b.note(func() { b.counts.TLSFailures++ })
 		return
 	}
-	_ = b.server.EstablishConnection("aws", &session{Conn: secure, b: b})
+	s := &session{Conn: secure, b: b}
+	defer s.handedOver()
+	_ = b.server.EstablishConnection("aws", s)
 }
 
 func (b *Broker) track(c net.Conn) bool {
@@ -176,6 +186,8 @@ func (b *Broker) Notify(thing string, payload []byte) error {
 
 // Publish sends a message with QoS 1 to whoever has subscribed.
 func (b *Broker) Publish(topic string, payload []byte, retain bool) error {
+	b.handing <- struct{}{}
+	defer func() { <-b.handing }()
 	return b.server.Publish(topic, payload, retain, 1)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // Freeze stops the broker in its tracks, or lets it go on. Frozen, it still
@@ -79,7 +80,25 @@ var disconnect = []byte{0xE0, 0}
 // session is what mochi sees of a connection.
 type session struct {
 	net.Conn
-	b *Broker
+	b    *Broker
+	mine atomic.Bool // b.handing is taken by this one
+}
+
+// handOver has a new connection take a session over with nobody in between: mochi
+// looks the old one up, copies and empties it, and only then puts the new one in
+// its place. Two CONNECTs at a time would leave both of them open, one without what
+// was kept and the other without what comes.
+func (s *session) handOver() {
+	s.b.handing <- struct{}{}
+	s.mine.Store(true)
+}
+
+// handedOver ends what handOver began, if it did: with the first packet to the
+// client, which mochi writes once its place is taken, or else with the connection.
+func (s *session) handedOver() {
+	if s.mine.CompareAndSwap(true, false) {
+		<-s.b.handing
+	}
 }
 
 // Read implements net.Conn.
@@ -93,6 +112,7 @@ func (s *session) Read(b []byte) (int, error) {
 
 // Write implements net.Conn. Mochi passes one whole packet.
 func (s *session) Write(b []byte) (int, error) {
+	s.handedOver()
 	if bytes.Equal(b, disconnect) {
 		return len(b), nil
 	}

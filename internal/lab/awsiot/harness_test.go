@@ -24,6 +24,13 @@ type rig struct {
 
 func start(t *testing.T, q Quirks) *rig {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	return startWith(t, Options{Quirks: q}, l)
+}
+
+func startWith(t *testing.T, o Options, l net.Listener) *rig {
+	t.Helper()
 	ca, err := pki.NewCA("Test CA")
 	must(t, err)
 	server, err := ca.Server("iot.example.com")
@@ -34,12 +41,9 @@ func start(t *testing.T, q Quirks) *rig {
 	must(t, err)
 	deviceCert, err := device.TLS()
 	must(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	b, err := Start(t.Context(), Options{
-		Listeners: []net.Listener{l}, Quirks: q,
-		TLS: &tls.Config{Certificates: []tls.Certificate{serverCert}, ClientCAs: ca.Pool()},
-	})
+	o.Listeners = []net.Listener{l}
+	o.TLS = &tls.Config{Certificates: []tls.Certificate{serverCert}, ClientCAs: ca.Pool()}
+	b, err := Start(t.Context(), o)
 	must(t, err)
 	t.Cleanup(b.Close)
 	return &rig{t: t, broker: b, addr: l.Addr().String(), client: &tls.Config{

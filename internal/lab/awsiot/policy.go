@@ -39,7 +39,8 @@ func (p *policy) ID() string { return "aws-policy" }
 func (p *policy) Provides(kind byte) bool {
 	return bytes.IndexByte([]byte{
 		mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnSubscribe,
-		mochi.OnSubscribed, mochi.OnPublish, mochi.OnWillSent, mochi.OnSessionEstablished, mochi.OnDisconnect,
+		mochi.OnSubscribed, mochi.OnPublish, mochi.OnWillSent,
+		mochi.OnSessionEstablish, mochi.OnSessionEstablished, mochi.OnDisconnect,
 	}, kind) >= 0
 }
 
@@ -83,6 +84,11 @@ func (p *policy) delay(d time.Duration) bool {
 
 // OnConnectAuthenticate accepts: the certificate was checked by TLS.
 func (p *policy) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+
+// OnSessionEstablish is called right before mochi hands the session over.
+func (p *policy) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) {
+	cl.Net.Conn.(*session).handOver()
+}
 
 // OnSessionEstablished implements mochi.Hook.
 func (p *policy) OnSessionEstablished(cl *mochi.Client, _ packets.Packet) {

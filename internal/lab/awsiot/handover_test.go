@@ -1,0 +1,157 @@
+package awsiot
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+	mochi "github.com/mochi-mqtt/server/v2"
+	mochipackets "github.com/mochi-mqtt/server/v2/packets"
+)
+
+// TestOverlappingConnectsLeaveOneSession: a CONNECT that the client has given up is
+// answered while its next one comes in. The next one has to get what was kept as
+// well as what is published from then on.
+func TestOverlappingConnectsLeaveOneSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipes()
+		r := startWith(t, Options{}, l)
+		midway := &midwayHook{reached: make(chan struct{}), goOn: make(chan struct{})}
+		must(t, r.broker.server.AddHook(midway, nil))
+
+		first := r.pipe(l)
+		first.connects()
+		first.subscribes("t")
+		first.NetConn().Close()
+		synctest.Wait()
+		must(t, r.broker.Publish("t", []byte("kept"), false))
+
+		time.Sleep(connectInterval)
+		givenUp := r.pipe(l)
+		givenUp.send(keptConnect())
+		<-midway.reached
+		givenUp.NetConn().Close()
+
+		time.Sleep(connectInterval)
+		next := r.pipe(l)
+		next.send(keptConnect())
+		synctest.Wait() // it comes as far as it can
+		close(midway.goOn)
+		if code, err := next.connack(); code != 0 || err != nil {
+			t.Fatalf("CONNACK %d, %v", code, err)
+		}
+		published := make(chan error, 1)
+		go func() { published <- r.broker.Publish("t", []byte("later"), false) }()
+		for _, want := range []string{"kept", "later"} {
+			if got := next.message(); got != want {
+				t.Errorf("message %q, want %q", got, want)
+			}
+		}
+		must(t, <-published)
+	})
+}
+
+// midwayHook stops the first takeover between its steps.
+type midwayHook struct {
+	mochi.HookBase
+	once          sync.Once
+	reached, goOn chan struct{}
+}
+
+func (h *midwayHook) ID() string { return "midway" }
+
+func (h *midwayHook) Provides(kind byte) bool { return kind == mochi.OnQosDropped }
+
+// OnQosDropped is called when the session that is taken over has been copied and
+// is emptied.
+func (h *midwayHook) OnQosDropped(*mochi.Client, mochipackets.Packet) {
+	h.once.Do(func() {
+		close(h.reached)
+		<-h.goOn
+	})
+}
+
+// pipes is a listener in memory.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
+
+// pipe connects to l.
+func (r *rig) pipe(l *pipes) *pipeWire {
+	r.t.Helper()
+	near, far := net.Pipe()
+	l.conns <- far
+	c := tls.Client(near, r.client)
+	must(r.t, c.SetDeadline(time.Now().Add(patience)))
+	must(r.t, c.HandshakeContext(r.t.Context()))
+	r.t.Cleanup(func() { near.Close() })
+	return &pipeWire{wire{t: r.t, Conn: c}}
+}
+
+// pipeWire is a wire over a pipe.
+type pipeWire struct{ wire }
+
+// NetConn is what is below TLS: closing it is closing without a word.
+func (w *pipeWire) NetConn() net.Conn { return w.Conn.(*tls.Conn).NetConn() }
+
+func keptConnect() *packets.ConnectPacket {
+	p := connectPacket("gw-042")
+	p.CleanSession = false
+	return p
+}
+
+func (w *pipeWire) connects() {
+	w.t.Helper()
+	w.send(keptConnect())
+	if code, err := w.connack(); code != 0 || err != nil {
+		w.t.Fatalf("CONNACK %d, %v", code, err)
+	}
+}
+
+func (w *pipeWire) subscribes(filter string) {
+	w.t.Helper()
+	p := subscribePacket(filter)
+	p.Qoss[0] = 1
+	w.send(p)
+	if _, err := packets.ReadPacket(w); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// message returns the next message's payload.
+func (w *pipeWire) message() string {
+	w.t.Helper()
+	p, err := packets.ReadPacket(w)
+	if err != nil {
+		w.t.Fatalf("no message: %v", err)
+	}
+	m, ok := p.(*packets.PublishPacket)
+	if !ok {
+		w.t.Fatalf("not a message: %v", p)
+	}
+	return string(m.Payload)
+}
