@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 
 	"edgeagent/internal/lab/awsiot"
@@ -28,8 +29,13 @@ func (l *Lab) startDouble() error {
 		}
 		listeners = append(listeners, listener)
 	}
+	log, err := os.OpenFile(l.BrokerLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("starting the broker double: %w", err)
+	}
+	l.atClose(func() { _ = log.Close() })
 	l.AWS, err = awsiot.Start(context.Background(), awsiot.Options{
-		Listeners: listeners, Quirks: *l.opts.AWSIoT,
+		Listeners: listeners, Quirks: *l.opts.AWSIoT, Traffic: log,
 		TLS: &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: l.certs.iotCA.Pool(), MinVersion: tls.VersionTLS12},
 	})
 	if err != nil {

@@ -9,7 +9,12 @@ import (
 const NotifyTopic = "$aws/things/" + Thing + "/tunnels/notify"
 
 // BrokerLog names the log of mosquitto, which has every packet in it.
-func (l *Lab) BrokerLog() string { return l.path("log", "mosquitto.log") }
+func (l *Lab) BrokerLog() string {
+	if l.opts.AWSIoT != nil {
+		return l.path("log", "awsiot.log")
+	}
+	return l.path("log", "mosquitto.log")
+}
 
 // DialOffice connects to the broker's listener for the VPC's own machines. It
 // serves no device.
