@@ -94,7 +94,8 @@ func build(o Options) (*parts, error) {
 	p.broker = mqtt.New(mqtt.Options{
 		MQTT: cfg.MQTT, Endpoint: cfg.Endpoint, Thing: cfg.Device.Thing,
 		Path: endpoint, Notify: p.notify(cfg), Clock: gate, Board: board, Log: o.Log,
-		OwnLoss: func() bool { return ownLoss(board.Condition("link")) },
+		OwnLoss:  func() bool { return ownLoss(board.Condition("link")) },
+		KeptFile: filepath.Join(o.StateDir, "kept-session"),
 	})
 	p.chain = NewChain(board, o.Log,
 		Step{Stage: p.links}, Step{Stage: stage}, Step{Stage: endpoint}, Step{Stage: p.broker},

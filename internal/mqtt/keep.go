@@ -52,7 +52,7 @@ func (k *keep) refused() {
 func (k *keep) accepted() bool {
 	switch k.step {
 	case keepTried:
-		k.step = keepConfirmed
+		k.step, k.kept = keepConfirmed, false
 		return false
 	case keepAsked, keepConfirmed:
 		*k = keep{kept: true}

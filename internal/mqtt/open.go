@@ -45,7 +45,7 @@ func (s *Session) open(ctx context.Context, c *conn, id *identity, report status
 	}
 	s.connects++
 	l.present = token.(*paho.ConnectToken).SessionPresent()
-	if s.o.MQTT.PersistentSession && !s.keep.accepted() {
+	if !s.accepted() {
 		l.leave()
 		return nil, &fault{
 			state: status.Starting, reason: status.ReasonConnecting, retry: RetryNow,

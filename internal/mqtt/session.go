@@ -45,9 +45,12 @@ type Options struct {
 	// OwnLoss reports whether the path that was just lost went for a reason of this
 	// device's own, such as a pulled cable, so that no fleet has lost it too. Nil: never.
 	OwnLoss func() bool
-	Clock   *clock.Gate
-	Board   *status.Board // what the status topic shows; used only if one is configured
-	Log     *slog.Logger
+	// KeptFile remembers from one start to the next that the broker keeps a session.
+	// Empty: it is forgotten.
+	KeptFile string
+	Clock    *clock.Gate
+	Board    *status.Board // what the status topic shows; used only if one is configured
+	Log      *slog.Logger
 }
 
 // Session is the broker stage. Its methods are safe for concurrent use, except
@@ -68,12 +71,16 @@ type Session struct {
 	expires  time.Time      // this device's certificate; zero: not read yet
 	logged   string         // the fault that the log shows last
 	keep     keep
+	kept     kept
 	muting   muting
 }
 
 // New returns a Session that does nothing until Run.
 func New(o Options) *Session {
-	return &Session{o: o, pace: NewPace(o.MQTT.ClientID, o.MQTT.Fleet, nil), prove: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
+	s := &Session{o: o, pace: NewPace(o.MQTT.ClientID, o.MQTT.Fleet, nil), prove: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
+	s.kept = kept{file: o.KeptFile, line: o.MQTT.ClientID + " " + o.Endpoint.Host + "\n"}
+	s.keep.kept = s.kept.load()
+	return s
 }
 
 // String returns the stage's name.
