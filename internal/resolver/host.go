@@ -57,6 +57,7 @@ type Host struct {
 	resolved   resolvedMode
 	resolvconf resolvconfMode
 	marker     marker
+	known      known
 	budget     budget
 	lock       string // held while something is changed
 	// obstacle is what the helper found in the way. The daemon's sandbox hides it.
@@ -89,6 +90,7 @@ func NewHost(o HostOptions) *Host {
 	}
 	h := &Host{o: o, sandboxed: os.Geteuid() != 0}
 	h.obstacle = marker{filepath.Join(o.RuntimeDir, "resolver.obstacle")}
+	h.known = known{marker{filepath.Join(o.RuntimeDir, "resolver.upstream")}}
 	h.marker, h.budget = marker{filepath.Join(o.RuntimeDir, "resolver.mode")}, budget{filepath.Join(o.RuntimeDir, "resolver.repairs")}
 	h.lock = filepath.Join(o.RuntimeDir, "resolver.lock")
 	nothing := func(string) {}
@@ -116,6 +118,7 @@ func (h *Host) Mode() string { return h.decide().mode }
 func (h *Host) Apply(ctx context.Context) error {
 	d := h.decide()
 	h.logTrail(d)
+	h.remember()
 	if err := h.leaveWord(d); err != nil {
 		h.o.Log.Warn("the daemon will not know why other programs do not ask it", "err", err)
 	}
@@ -151,7 +154,7 @@ func (h *Host) Restore(ctx context.Context) error {
 	}
 	if err == nil {
 		defer unlock()
-		err = errors.Join(h.marker.remove(), h.file.restore(ctx), h.resolved.control.release(), h.resolvconf.restore(ctx))
+		err = errors.Join(h.marker.remove(), h.known.remove(), h.file.restore(ctx), h.resolved.control.release(), h.resolvconf.restore(ctx))
 	}
 	if err != nil {
 		return fmt.Errorf("restoring the system's DNS: %w", err)

@@ -130,9 +130,6 @@ func (c hostConf) onlyAsks(server netip.Addr) bool {
 	return len(asked) > 0 && !slices.ContainsFunc(asked, func(a netip.Addr) bool { return a.Unmap() != server })
 }
 
-// empty reports whether a resolv.conf says nothing, whatever its comments say.
-func (c hostConf) empty() bool { return len(c.servers)+len(c.search)+len(c.options) == 0 }
-
 const (
 	confHeader = "# Written by edgeagent: private names are asked of the VPC, all others of the uplink.\n" +
 		"# `edgeagent resolver restore` undoes it. Changes made here do not last.\n"

@@ -24,7 +24,7 @@ const noOriginal = "edgeagent:nothing"
 //	ours       original   applied
 //	foreign    original   trampled: what is newer stays, saved is dropped
 //	copy       original   trampled by a copy of ours: saved is put back
-//	empty      original   trampled by a file that says nothing: saved is put back
+//	serverless original   trampled by a file that names no server: saved is put back
 //	missing    original   deleted: saved is put back
 //	ours       -          somebody deleted saved: a link to the fallback is the best guess
 //
@@ -219,15 +219,15 @@ func (f *fileMode) heal() error {
 
 // hasNews reports whether somebody has put something of his own in place of our
 // link. A copy of what we wrote, as `sed -i` makes, is none: kept, it would name
-// the stub for ever. Nor is a file that says nothing, such as NetworkManager writes
-// while it is offline: with it the uplink's servers would be forgotten, and with
-// them the VPN server's address.
+// the stub for ever. Nor is a file without a server, such as NetworkManager writes
+// while it is offline: kept, it would leave the device without DNS after the next
+// boot.
 func (f *fileMode) hasNews() bool {
 	if _, err := os.Lstat(f.etc); errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
 	conf, err := readConf(f.etc)
-	return err != nil || !conf.onlyAsks(f.stub) && !conf.empty()
+	return err != nil || !conf.onlyAsks(f.stub) && len(conf.servers) > 0
 }
 
 // putBack makes saved etc again, whatever stands there.

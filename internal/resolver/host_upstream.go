@@ -10,12 +10,16 @@ type source struct {
 }
 
 // Upstream returns the uplink's DNS servers as the operating system knows them,
-// unless the configuration names them. The stub is never among them.
+// unless the configuration names them; where it knows none, those that it knew
+// last. The stub is never among them.
 func (h *Host) Upstream() []netip.AddrPort {
 	if len(h.o.Config.Upstream) > 0 {
 		return h.guarded(h.o.Config.Upstream)
 	}
-	return h.source().servers
+	if servers := h.source().servers; len(servers) > 0 {
+		return servers
+	}
+	return h.guarded(h.known.servers())
 }
 
 // Search returns the search list of the system as it would be without us.

@@ -81,6 +81,7 @@ type hostWatch struct {
 func (w *hostWatch) look(now time.Time) {
 	d := w.decide()
 	w.logTrail(d)
+	w.remember()
 	if d.file && d.fault == "" {
 		w.refresh()
 	}

@@ -88,7 +88,7 @@ func TestWatchRepairsWhatIsTrampled(t *testing.T) {
 		}, "resolvconf", "names 198.51.100.4, not only", "198.51.100.4"},
 		"linked to nowhere": {func(t *testing.T, r *hostRig) {
 			r.link(t, "/nowhere", "etc/resolv.conf")
-		}, "whoever links it to /nowhere", "leads to /nowhere, which is not there", ""},
+		}, "whoever links it to /nowhere", "leads to /nowhere, which is not there", "192.0.2.53"},
 		"deleted": {func(t *testing.T, r *hostRig) { _ = os.Remove(r.o.EtcResolvConf) },
 			"whoever deleted it", "is not there", "192.0.2.53"},
 		"emptied": {func(t *testing.T, r *hostRig) { writeTestFile(t, r.o.EtcResolvConf, "") },
@@ -112,7 +112,7 @@ func TestWatchRepairsWhatIsTrampled(t *testing.T) {
 				t.Errorf("repaired: %+v", s)
 			}
 			r.wantServers(t, stubAddr)
-			if tc.upstream != "" && (len(s.Upstream) != 1 || s.Upstream[0].Addr().String() != tc.upstream) {
+			if len(s.Upstream) != 1 || s.Upstream[0].Addr().String() != tc.upstream {
 				t.Errorf("upstream %v, want %s", s.Upstream, tc.upstream)
 			}
 		})

@@ -20,10 +20,12 @@ const sizeStep = 64 << 10
 
 // mayCome are files that stay once they are there, of which there is one each.
 var mayCome = []string{
-	"last-time",        // the clock's, written for the first time after a while
-	"reboot-budget",    // of the recovery ladder, kept across boots on purpose
-	"resolver.repairs", // the repairs of the last hour
-	"resolver.repair",  // rings for the root helper that repairs
+	"last-time",         // the clock's, written for the first time after a while
+	"reboot-budget",     // of the recovery ladder, kept across boots on purpose
+	"kept-session",      // that the broker keeps one, since it first did
+	"resolver.upstream", // the uplink's servers, as they were last
+	"resolver.repairs",  // the repairs of the last hour
+	"resolver.repair",   // rings for the root helper that repairs
 }
 
 // files lists those of the agent's directories and of /etc.
