@@ -18,41 +18,71 @@ import (
 // well as what is published from then on.
 func TestOverlappingConnectsLeaveOneSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newPipes()
-		r := startWith(t, Options{}, l)
-		midway := &midwayHook{reached: make(chan struct{}), goOn: make(chan struct{})}
-		must(t, r.broker.server.AddHook(midway, nil))
-
-		first := r.pipe(l)
-		first.connects()
-		first.subscribes("t")
-		first.NetConn().Close()
-		synctest.Wait()
-		must(t, r.broker.Publish("t", []byte("kept"), false))
-
+		h := keepOne(t)
+		h.takeOver().NetConn().Close()
 		time.Sleep(connectInterval)
-		givenUp := r.pipe(l)
-		givenUp.send(keptConnect())
-		<-midway.reached
-		givenUp.NetConn().Close()
-
-		time.Sleep(connectInterval)
-		next := r.pipe(l)
+		next := h.pipe()
 		next.send(keptConnect())
 		synctest.Wait() // it comes as far as it can
-		close(midway.goOn)
-		if code, err := next.connack(); code != 0 || err != nil {
-			t.Fatalf("CONNACK %d, %v", code, err)
-		}
+		close(h.midway.goOn)
+		next.accepted()
 		published := make(chan error, 1)
-		go func() { published <- r.broker.Publish("t", []byte("later"), false) }()
-		for _, want := range []string{"kept", "later"} {
-			if got := next.message(); got != want {
-				t.Errorf("message %q, want %q", got, want)
-			}
-		}
+		go func() { published <- h.broker.Publish("t", []byte("later"), false) }()
+		next.wants("kept", "later")
 		must(t, <-published)
 	})
+}
+
+// TestAMessageDuringATakeoverIsKept: it belongs to neither connection yet.
+func TestAMessageDuringATakeoverIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := keepOne(t)
+		next := h.takeOver()
+		published := make(chan error, 1)
+		go func() { published <- h.broker.Publish("t", []byte("meanwhile"), false) }()
+		synctest.Wait()
+		close(h.midway.goOn)
+		next.accepted()
+		next.wants("kept", "meanwhile")
+		must(t, <-published)
+	})
+}
+
+// handover is a Broker that keeps one message for a client, and whose first takeover
+// with a message stops midway.
+type handover struct {
+	*rig
+	l      *pipes
+	midway *midwayHook
+}
+
+func keepOne(t *testing.T) *handover {
+	t.Helper()
+	h := &handover{l: newPipes(), midway: &midwayHook{reached: make(chan struct{}), goOn: make(chan struct{})}}
+	h.rig = startWith(t, Options{}, h.l)
+	must(t, h.broker.server.AddHook(h.midway, nil))
+	first := h.pipe()
+	first.connects()
+	first.subscribes("t")
+	first.NetConn().Close()
+	synctest.Wait()
+	must(t, h.broker.Publish("t", []byte("kept"), false))
+	return h
+}
+
+func (h *handover) pipe() *pipeWire {
+	h.t.Helper()
+	return h.rig.pipe(h.l)
+}
+
+// takeOver returns when a CONNECT is being answered.
+func (h *handover) takeOver() *pipeWire {
+	h.t.Helper()
+	time.Sleep(connectInterval)
+	w := h.pipe()
+	w.send(keptConnect())
+	<-h.midway.reached
+	return w
 }
 
 // midwayHook stops the first takeover between its steps.
@@ -127,8 +157,23 @@ func keptConnect() *packets.ConnectPacket {
 func (w *pipeWire) connects() {
 	w.t.Helper()
 	w.send(keptConnect())
+	w.accepted()
+}
+
+func (w *pipeWire) accepted() {
+	w.t.Helper()
 	if code, err := w.connack(); code != 0 || err != nil {
 		w.t.Fatalf("CONNACK %d, %v", code, err)
+	}
+}
+
+// wants reads as many messages.
+func (w *pipeWire) wants(payloads ...string) {
+	w.t.Helper()
+	for _, want := range payloads {
+		if got := w.message(); got != want {
+			w.t.Errorf("message %q, want %q", got, want)
+		}
 	}
 }
 
