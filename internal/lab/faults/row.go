@@ -75,5 +75,5 @@ type Want struct {
 
 // Rows returns all faults in the order of the path.
 func Rows() []Row {
-	return slices.Concat(linkRows(), dnsRows(), brokerRows(), tunnelRows(), daemonRows())
+	return slices.Concat(linkRows(), dnsRows(), brokerRows(), tunnelRows(), daemonRows(), pairRows())
 }

@@ -43,6 +43,18 @@ func TestSoakRowsNeedNothing(t *testing.T) {
 	}
 }
 
+// TestRowsAreTold: a row is chosen and read by its name, and two of one name would
+// overwrite each other's logs.
+func TestRowsAreTold(t *testing.T) {
+	seen := map[string]bool{}
+	for _, row := range Rows() {
+		if seen[row.Name] || row.Name == "" || row.How == "" {
+			t.Errorf("row %q: %q, seen before: %v", row.Name, row.How, seen[row.Name])
+		}
+		seen[row.Name] = true
+	}
+}
+
 // TestUnknownTunnels: each notification of the flood is a whole one, as long as
 // real ones and not the repetition of another.
 func TestUnknownTunnels(t *testing.T) {
