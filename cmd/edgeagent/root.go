@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -113,6 +114,8 @@ func arguments(least, most int, what string) cobra.PositionalArgs {
 			return misuse(cmd, "%s is missing", what)
 		case len(args) > most:
 			return misuse(cmd, "unexpected argument %q", args[most])
+		case slices.Contains(args, ""): // a script's unset variable
+			return misuse(cmd, "an argument is empty")
 		}
 		return nil
 	}
