@@ -11,12 +11,12 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test lab bench fleet fuzz soak field-tests build build-arm deb lintian test-os test-arm test-arm-boot test-pi need-go need-root clean
+.PHONY: help demo test lab bench fleet fuzz soak faults field-tests build build-arm deb lintian test-os test-arm test-arm-boot test-pi need-go need-root clean
 
 help:
 	@echo 'make demo       the whole story in a lab on this machine, under 90 s (needs root or sudo)'
 	@echo 'make test       gofmt, vet, staticcheck, all tests with the race detector, in the lab and on booted Debians'
-	@echo 'make lab        bring the lab up and keep it; bin/labctl shell enters it'
+	@echo 'make lab        bring the lab up and keep it; sudo bin/labctl shell enters it'
 	@echo 'make test-os    the package on Debian 12 and 13, booted in the lab; RUN=regexp picks tests'
 	@echo 'make test-arm   the arm64 and armhf packages on foreign systems, by qemu-user; 6 minutes, later 1'
 	@echo 'make test-arm-boot  the same, booted on a board of QEMU: power on, path up, power cut; 10 minutes, later 4'
@@ -31,6 +31,7 @@ help:
 	@echo 'make build-arm  dist/edgeagent-armv6, for every Raspberry Pi'
 	@echo 'make deb        dist/edgeagent_VERSION_{amd64,arm64,armhf}.deb; VERSION=1.2.3 names another'
 	@echo 'make lintian    the packages, and what Debian has to say about them'
+	@echo 'make clean      remove bin and dist'
 
 demo: need-root need-go
 	@scripts/setup.sh lab

@@ -115,6 +115,19 @@ func TestDocumentsNameRealCommands(t *testing.T) {
 	}
 }
 
+// TestReadmesCountTheFaults as the page does that make faults writes.
+func TestReadmesCountTheFaults(t *testing.T) {
+	rows := regexp.MustCompile(`(?m)^\| rows \| (\d+),`).FindStringSubmatch(readDoc(t, "docs/reliability.md"))
+	if rows == nil {
+		t.Fatal("docs/reliability.md does not count its rows")
+	}
+	for doc, words := range map[string]string{"README.md": ": " + rows[1] + " faults put in", "README.ja.md": rows[1] + " 件の障害"} {
+		if !strings.Contains(readDoc(t, doc), words) {
+			t.Errorf("%s lacks %q", doc, words)
+		}
+	}
+}
+
 // TestHelpFitsAScreen of 80 columns: a serial console breaks words. Lists of
 // flags are Cobra's.
 func TestHelpFitsAScreen(t *testing.T) {
