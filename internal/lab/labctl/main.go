@@ -46,6 +46,9 @@ func exitCode(err error) int {
 		return 0
 	case errors.Is(err, errUsage):
 		fmt.Fprint(os.Stderr, usage)
+		if err != errUsage { // what is wrong, where it is said
+			fmt.Fprintln(os.Stderr, "labctl:", err)
+		}
 		return 2
 	}
 	fmt.Fprintln(os.Stderr, "labctl:", err)
