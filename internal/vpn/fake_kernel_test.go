@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // fakeKernel is a network in memory.
@@ -136,6 +138,11 @@ type brokenKernel struct {
 }
 
 func (k brokenKernel) Watch(context.Context) (<-chan struct{}, error) { return nil, k.err }
+
+// strictKernel lets nobody change routes.
+type strictKernel struct{ *fakeKernel }
+
+func (strictKernel) Change([]route, []route) error { return unix.EPERM }
 
 // discard is a log for what is not looked at.
 var discard = slog.New(slog.DiscardHandler)

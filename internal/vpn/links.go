@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -189,7 +190,11 @@ func (l *Links) Run(ctx context.Context, report status.Report) error {
 		return err
 	}
 	if err := l.roads.resume(); err != nil {
-		return fmt.Errorf("guarding the VPC's ranges: %w", err)
+		err = fmt.Errorf("guarding the VPC's ranges: %w", err)
+		if errors.Is(err, fs.ErrPermission) { // started by hand: no fault of the program
+			report(status.Update{State: status.Down, Reason: status.ReasonTunUnavailable, Detail: err.Error()})
+		}
+		return err
 	}
 	l.mu.Lock()
 	l.report, l.began, l.told, l.front = report, time.Now(), status.Update{}, nil

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"edgeagent/internal/config"
+	"edgeagent/internal/status"
 )
 
 // TestLaneForgetsADeadDevice has the device of a link that waits made anew, under
@@ -54,5 +55,17 @@ func TestLaneForgetsADeadDevice(t *testing.T) {
 	v = k.view()
 	if got := v.unicast(); slices.ContainsFunc(got, func(r route) bool { return r.index == 13 }) {
 		t.Errorf("a route over a device that is gone: %+v", got)
+	}
+}
+
+// An agent that was started by hand lacks a capability: no fault of the program.
+func TestRoutesThatNobodyMayChange(t *testing.T) {
+	l := newLinks(LinksOptions{
+		Log: discard, Links: []config.Link{{Name: "vpn", Routes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}},
+	}, strictKernel{newFakeKernel()})
+	var said status.Update
+	err := l.Run(t.Context(), func(u status.Update) { said = u })
+	if err == nil || said.State != status.Down || said.Reason != status.ReasonTunUnavailable {
+		t.Errorf("it says %+v and ends with %v", said, err)
 	}
 }
