@@ -21,7 +21,8 @@ type fakeVPC struct {
 	answer func(server netip.Addr) (*dns.Msg, error) // nil: silence
 	asked  []netip.Addr
 	times  []time.Time
-	busy   int // questions under way
+	busy   int  // questions under way
+	hangs  bool // what has met silence goes on to, as over a connection that is broken
 }
 
 // silence is how long the Client waits for a silent server: UDP, then TCP.
@@ -48,6 +49,9 @@ func (f *fakeVPC) Exchange(ctx context.Context, q *dns.Msg, server netip.AddrPor
 	for _, try := range tries {
 		if waitErr := waitFor(ctx, time.Until(began.Add(try)), nil); waitErr != nil {
 			return nil, waitErr
+		}
+		if try > 0 && f.hangs {
+			continue
 		}
 		if m, err = f.say(server.Addr()); !errors.Is(err, os.ErrDeadlineExceeded) {
 			break

@@ -3,7 +3,6 @@ package resolver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -50,6 +49,7 @@ type Prober struct {
 type lane struct {
 	last   Result
 	good   netip.Addr // the server that answered last
+	spared bool       // each question is paid for
 	flight *flight
 }
 
@@ -134,11 +134,7 @@ func (p *Prober) result(ctx context.Context, path Path) (Result, error) {
 func (p *Prober) board(path Path) (f *flight, mine bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := p.lanes[path.Link]
-	if l == nil {
-		l = &lane{}
-		p.lanes[path.Link] = l
-	}
+	l := p.lane(path)
 	if l.flight != nil {
 		return l.flight, false
 	}
@@ -180,87 +176,39 @@ func (p *Prober) keep(l *lane, r Result) {
 
 // askFor asks the path's servers for a name, in the way that finds one that answers.
 func (p *Prober) askFor(ctx context.Context, ask asker, host string, path Path) Result {
-	servers, together := p.servers(path)
+	servers := slices.Clone(path.Servers)
+	p.mu.Lock()
+	l := p.lane(path)
+	if i := slices.Index(servers, l.good); i > 0 {
+		servers = slices.Insert(slices.Delete(servers, i, i+1), 0, l.good)
+	}
+	// As long as none answers, one that is dead for good must not hold up the news
+	// that another is back.
+	together := !l.last.At.IsZero() && l.last.Path.same(path) && !l.last.decisive()
+	one := insist
+	if l.spared {
+		one = askOne
+	}
+	p.mu.Unlock()
 	if together {
-		return askTogether(ctx, ask, host, path, servers)
+		return askTogether(ctx, one, ask, host, path, servers)
 	}
 	return askAll(ctx, ask, host, path, servers)
 }
 
-// servers returns the path's servers, the last good one first, and whether they
-// are to be asked together: as long as none answers, one that is dead for good
-// must not hold up the news that another is back.
-func (p *Prober) servers(path Path) (servers []netip.Addr, together bool) {
+// spare says whether each question over the path's link is paid for.
+func (p *Prober) spare(path Path, spared bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	servers = slices.Clone(path.Servers)
+	p.lane(path).spared = spared
+}
+
+// lane returns what is known of the path's link; p.mu is held.
+func (p *Prober) lane(path Path) *lane {
 	l := p.lanes[path.Link]
 	if l == nil {
-		return servers, false
+		l = &lane{spared: true} // until the link is known
+		p.lanes[path.Link] = l
 	}
-	if i := slices.Index(servers, l.good); i > 0 {
-		servers = slices.Insert(slices.Delete(servers, i, i+1), 0, l.good)
-	}
-	return servers, !l.last.At.IsZero() && l.last.Path.same(path) && !l.last.decisive()
-}
-
-// askAll asks one server after the other for the addresses of host until one
-// gives a decisive answer, and returns the best result: any sign of life is
-// better than silence.
-func askAll(ctx context.Context, ask asker, host string, path Path, servers []netip.Addr) Result {
-	best := Result{At: time.Now(), Path: path, Err: errNoServers}
-	for _, server := range servers {
-		r := askOne(ctx, ask, host, path, server)
-		if r.rank() >= best.rank() {
-			best = r
-		}
-		if r.decisive() || ctx.Err() != nil {
-			break
-		}
-	}
-	return best
-}
-
-// askTogether asks all servers at once. The first decisive answer is the result,
-// else the same as askAll's.
-func askTogether(ctx context.Context, ask asker, host string, path Path, servers []netip.Addr) Result {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	results := make([]Result, len(servers))
-	landed := make(chan int, len(servers))
-	for i, server := range servers {
-		go func() {
-			results[i] = askOne(ctx, ask, host, path, server)
-			landed <- i
-		}()
-	}
-	best := Result{At: time.Now(), Path: path, Err: errNoServers}
-	for range servers {
-		if i := <-landed; results[i].decisive() {
-			return results[i]
-		}
-	}
-	for _, r := range results {
-		if r.rank() >= best.rank() {
-			best = r
-		}
-	}
-	return best
-}
-
-// askOne asks for IPv4 only: interface endpoints of AWS IoT have nothing else.
-// https://docs.aws.amazon.com/iot/latest/developerguide/IoTCore-VPC.html
-func askOne(ctx context.Context, ask asker, host string, path Path, server netip.Addr) Result {
-	// Without EDNS: the answer fits, and the packet is the smallest there is.
-	q := new(dns.Msg).SetQuestion(dns.Fqdn(host), dns.TypeA)
-	start := time.Now()
-	m, err := ask.Exchange(ctx, q, netip.AddrPortFrom(server, dnsPort), path.Device)
-	r := Result{At: time.Now(), RTT: time.Since(start), Server: server, Path: path}
-	if err != nil {
-		r.Err = fmt.Errorf("probing through %s: %w", path.Device, err)
-		return r
-	}
-	r.Rcode = m.Rcode
-	r.Addresses, r.TTL = addressesOf(m, host)
-	return r
+	return l
 }

@@ -145,6 +145,7 @@ func (w *watching) step(ctx context.Context) {
 		w.path = path
 		w.o.Stub.SetPath(&path)
 	}
+	w.o.Prober.spare(path, w.sparing())
 	if r, ok := w.o.Prober.lastOver(path); ok && r.seq != w.seen && w.isNew(r) {
 		w.take(r)
 		w.jitter = rand.N(seekJitter)

@@ -157,6 +157,25 @@ func TestStageAsksAgainSoon(t *testing.T) {
 	}
 }
 
+// A connection that what was in the way has left broken may hang for seconds
+// after the resolver is back.
+func TestStageInsistsWhileAConnectionHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := seekRig(t)
+		r.vpc.hangs = true
+		for offset := range 20 {
+			r.vpc.isSilent()
+			pass(time.Minute + time.Duration(offset)*700*time.Millisecond)
+			r.vpc.answers("10.0.6.105")
+			if took := r.untilOK(t); took > backWithin+roundTrip {
+				t.Errorf("%d: it took %s to be ok", offset, took)
+			}
+			pass(time.Minute)
+		}
+		r.end(t)
+	})
+}
+
 // TestStageFindsTheOneResolverThatIsBack: the other may be dead for good.
 func TestStageFindsTheOneResolverThatIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
