@@ -30,13 +30,14 @@ func newLinkListCommand() *cobra.Command {
 			if o.json {
 				return printJSON(cmd.OutOrStdout(), links)
 			}
+			said := inLanguage(newScreen(cmd.OutOrStdout(), false).options.Language)
 			rows := [][]string{{"NAME", "TYPE", "STATE", "IN USE", "DEVICE", "DETAIL"}}
 			for _, l := range links {
 				inUse := "-"
 				if l.Active {
 					inUse = "yes"
 				}
-				rows = append(rows, []string{l.Name, l.Type, string(l.State), inUse, orDash(l.Device), orDash(linkDetail(l))})
+				rows = append(rows, []string{l.Name, l.Type, string(l.State), inUse, orDash(l.Device), orDash(said(linkDetail(l)))})
 			}
 			return printTable(cmd.OutOrStdout(), rows)
 		}),
