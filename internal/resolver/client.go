@@ -42,12 +42,15 @@ func (p Path) same(q Path) bool {
 }
 
 // Client exchanges one DNS message with one server. Zero timeouts mean 2 s for
-// UDP and 5 s for TCP. It keeps no state and is safe for concurrent use.
+// UDP and 5 s for TCP; they must not change while it is used. It is safe for
+// concurrent use.
 type Client struct {
 	UDPTimeout, TCPTimeout time.Duration
 	// Wrap, unless nil, is given each connection that is bound to a device, to
 	// count what it costs. It must leave a packet connection one.
 	Wrap func(device string, c net.Conn) net.Conn
+
+	patience patience // with a server over UDP
 }
 
 // Exchange asks server over UDP and, if the answer is truncated or does not
@@ -84,19 +87,27 @@ func (c *Client) Exchange(ctx context.Context, q *dns.Msg, server netip.AddrPort
 // try is one question over one transport.
 func (c *Client) try(ctx context.Context, network string, m *dns.Msg, server netip.AddrPort, device string) (*dns.Msg, error) {
 	timeout := c.timeout(network)
-	tryCtx, cancel := context.WithTimeout(ctx, timeout)
+	tryCtx, cancel := c.within(ctx, network, timeout)
 	defer cancel()
 	r, err := c.exchange(tryCtx, network, m, server, device)
 	switch {
 	case err == nil:
 		return r, nil
-	case errors.Is(ctx.Err(), context.Canceled):
+	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.DeadlineExceeded):
 		return nil, context.Canceled
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(tryCtx.Err(), context.DeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(context.Cause(tryCtx), context.DeadlineExceeded):
 		// One kind of error for both of Go's: of the dial and of the read.
 		return nil, fmt.Errorf("no answer over %s in %s: %w", strings.ToUpper(network), timeout, os.ErrDeadlineExceeded)
 	}
 	return nil, err
+}
+
+// within bounds a try. TCP is tried too seldom to be worth a timer that is kept.
+func (c *Client) within(ctx context.Context, network string, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if network == "tcp" {
+		return context.WithTimeout(ctx, timeout)
+	}
+	return c.patience.within(ctx, timeout)
 }
 
 func (c *Client) timeout(network string) time.Duration {

@@ -68,6 +68,7 @@ type Stub struct {
 	loopID      []byte           // marks our own queries
 	loopLogged  sync.Once
 	overloaded  overload
+	patience    patience // with each query
 
 	mu        sync.Mutex
 	path      *route // never nil

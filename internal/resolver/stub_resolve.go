@@ -30,7 +30,7 @@ func (s *Stub) resolve(ctx context.Context, q *query) *reply {
 	s.inquiries[k] = own
 	s.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	ctx, cancel := s.patience.within(ctx, answerWithin)
 	defer cancel()
 	own.reply = s.askOnce(ctx, q)
 
@@ -45,13 +45,13 @@ func (s *Stub) resolve(ctx context.Context, q *query) *reply {
 func (s *Stub) askOnce(ctx context.Context, q *query) *reply {
 	epoch := s.cache.now()
 	var r *reply
-	switch q.scope {
+	switch m := q.forward(); q.scope {
 	case scopePrivate:
-		r = s.askVPC(ctx, q.forward())
+		r = s.askVPC(ctx, m)
 	case scopeExempt:
-		r = s.askUplink(ctx, q.forward())
+		r = s.askUplink(ctx, m)
 	default:
-		r = s.follow(ctx, q.forward(), s.askUplink(ctx, q.forward()))
+		r = s.follow(ctx, m, s.askUplink(ctx, m))
 	}
 	s.cache.put(q.key(), r, epoch)
 	return r

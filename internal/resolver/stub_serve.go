@@ -120,7 +120,7 @@ func (s *Stub) Serve(ctx context.Context) error {
 
 	running := serving{answering: answering}
 	var udpErr, tcpErr error
-	running.Go(func() { defer cancel(); udpErr = s.serveUDP(ctx, &running, l.udp) })
+	running.Go(newReaders(ctx, func(err error) { defer cancel(); udpErr = err }, s, &running, l.udp).read)
 	running.Go(func() { defer cancel(); tcpErr = s.serveTCP(ctx, &running, l.tcp) })
 	s.log.Info("DNS stub listens", "address", l.addr, "domains", s.config.Domains)
 	running.Wait()
@@ -137,8 +137,9 @@ type serving struct {
 	answering context.Context // ends a moment after the reading does
 }
 
-// handle answers one raw message by calling write at most once, now or later.
-func (s *Stub) handle(running *serving, raw []byte, udp bool, write func([]byte)) {
+// handle answers one raw message by calling write at most once. If others have to
+// be asked first, run is called with what may wait for them; raw is done with then.
+func (s *Stub) handle(running *serving, raw []byte, udp bool, write func([]byte), run func(func())) {
 	q, answer := s.begin(raw, udp)
 	if q == nil {
 		if answer != nil {
@@ -156,7 +157,7 @@ func (s *Stub) handle(running *serving, raw []byte, udp bool, write func([]byte)
 		write(q.pack(s.refuseLoad(q)))
 		return
 	}
-	running.Go(func() {
+	run(func() {
 		defer func() { <-slots }()
 		write(q.pack(s.resolve(running.answering, q)))
 	})
@@ -200,24 +201,6 @@ func (o *overload) due() bool {
 	}
 	o.last = time.Now()
 	return true
-}
-
-func (s *Stub) serveUDP(ctx context.Context, running *serving, conn *net.UDPConn) error {
-	buf := make([]byte, dns.MaxMsgSize)
-	for {
-		n, from, err := conn.ReadFromUDPAddrPort(buf)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return fmt.Errorf("reading a query: %w", err)
-		case !from.Addr().Unmap().IsLoopback():
-			continue // this device only, and no answer that could be aimed at others
-		}
-		s.handle(running, buf[:n], true, func(answer []byte) {
-			_, _ = conn.WriteToUDPAddrPort(answer, from) // a client that is gone is its own affair
-		})
-	}
 }
 
 func (s *Stub) serveTCP(ctx context.Context, running *serving, l *net.TCPListener) error {
@@ -283,7 +266,7 @@ func (s *Stub) serveConn(ctx, answering context.Context, conn net.Conn) {
 		if err != nil {
 			return
 		}
-		s.handle(&running, raw, false, write)
+		s.handle(&running, raw, false, write, running.Go)
 	}
 }
 

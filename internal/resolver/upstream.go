@@ -30,6 +30,8 @@ const (
 // pool remembers which of several servers answered last. The zero value is
 // ready.
 type pool struct {
+	hedges patience
+
 	mu   sync.Mutex
 	good netip.AddrPort
 }
@@ -47,8 +49,6 @@ type outcome struct {
 // any, is applied to each query.
 func (p *pool) exchange(ctx context.Context, ask asker, q *dns.Msg, servers []netip.AddrPort, device string,
 	mark func(*dns.Msg, netip.AddrPort)) (*dns.Msg, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	servers = p.order(servers)
 	if len(servers) == 1 { // the common case needs nobody beside it
 		m, err := askWith(ctx, ask, q, servers[0], device, mark)
@@ -57,21 +57,34 @@ func (p *pool) exchange(ctx context.Context, ask asker, q *dns.Msg, servers []ne
 		}
 		return m, err
 	}
+	return p.race(ctx, servers, func(ctx context.Context, server netip.AddrPort) (*dns.Msg, error) {
+		return askWith(ctx, ask, q, server, device, mark)
+	})
+}
+
+// race has several servers asked, until one has answered.
+func (p *pool) race(ctx context.Context, servers []netip.AddrPort,
+	ask func(context.Context, netip.AddrPort) (*dns.Msg, error)) (*dns.Msg, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	outcomes := make(chan outcome, len(servers))
-	next := time.NewTimer(0)
-	defer next.Stop()
+	next := make(chan struct{}, 1) // it is time to ask another
+	next <- struct{}{}
+	stop := func() {}
+	defer func() { stop() }()
 
 	var worst outcome
 	for asked, heard := 0, 0; heard < len(servers); {
 		select {
-		case <-next.C:
+		case <-next:
+			stop()
 			if asked < len(servers) {
 				go func(server netip.AddrPort) {
-					m, err := askWith(ctx, ask, q, server, device, mark)
+					m, err := ask(ctx, server)
 					outcomes <- outcome{server, m, err}
 				}(servers[asked])
 				asked++
-				next.Reset(hedgeAfter)
+				stop = p.hedges.start(hedgeAfter, func() { ring(next) })
 			}
 		case o := <-outcomes:
 			if o.err == nil && decisive(o.msg) {
@@ -80,12 +93,20 @@ func (p *pool) exchange(ctx context.Context, ask asker, q *dns.Msg, servers []ne
 			}
 			worst = worst.add(o)
 			heard++
-			next.Reset(0)
+			ring(next)
 		case <-ctx.Done():
 			return worst.add(outcome{err: fmt.Errorf("no answer in time: %w", context.Cause(ctx))}).result()
 		}
 	}
 	return worst.result()
+}
+
+// ring says that it is time, unless that has been said.
+func ring(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // add keeps the last message and all errors.
