@@ -133,7 +133,7 @@ func (c *Client) exchange(ctx context.Context, network string, m *dns.Msg, serve
 	if c.Wrap != nil && device != "" {
 		conn = c.Wrap(device, conn)
 	}
-	defer conn.Close()
+	defer afterwardsDo(ctx, func() { _ = conn.Close() })
 	// Reads and writes know deadlines only: the end of ctx becomes one.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()

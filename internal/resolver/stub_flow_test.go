@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 	"testing"
@@ -178,4 +179,36 @@ func TestNobodyAnswersInTime(t *testing.T) {
 			t.Errorf("%s after %s, want SERVFAIL after %s", dns.RcodeToString[m.Rcode], took, answerWithin)
 		}
 	})
+}
+
+// Packing a message writes to it, and the servers are asked at the same time.
+func TestEachServerIsAskedWithACopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		asked := map[*dns.Msg]bool{}
+		silent := askerFunc(func(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
+			mu.Lock()
+			asked[q] = true
+			mu.Unlock()
+			return nil, waitFor(ctx, silence, context.DeadlineExceeded)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), answerWithin)
+		defer cancel()
+		var p pool
+		q := newQuestion(privateHost, dns.TypeA)
+		if m, err := p.exchange(ctx, silent, q, []netip.AddrPort{vpcServer, vpcServer2}, "tun0", nil); err == nil {
+			t.Errorf("answered %v", m)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if len(asked) != 2 || asked[q] {
+			t.Errorf("%d messages for two servers, the original among them: %v", len(asked), asked[q])
+		}
+	})
+}
+
+type askerFunc func(context.Context, *dns.Msg) (*dns.Msg, error)
+
+func (f askerFunc) Exchange(ctx context.Context, q *dns.Msg, _ netip.AddrPort, _ string) (*dns.Msg, error) {
+	return f(ctx, q)
 }

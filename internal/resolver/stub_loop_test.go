@@ -84,8 +84,7 @@ func TestTheMarkStaysOnThisDevice(t *testing.T) {
 		r := newStubRig(t)
 		server := netip.MustParseAddrPort(tc.server)
 		r.upstream = func() []netip.AddrPort { return []netip.AddrPort{server} }
-		q := newQuestion("www.example.com", dns.TypeA)
-		r.mark(q, server)
+		q := r.mark(newQuestion("www.example.com", dns.TypeA), server)
 		if got := r.marked(q.IsEdns0()); got != tc.want {
 			t.Errorf("%s: marked %v, want %v", tc.server, got, tc.want)
 		}

@@ -165,6 +165,9 @@ func labels(name string) []string {
 // ip6.arpa stands for: 6.0.10.in-addr.arpa is 10.0.6.0/24. What stands before
 // the address, such as lb._dns-sd._udp, does not change them. Zero if none.
 func reversed(name string) netip.Prefix {
+	if !strings.HasSuffix(name, "\x04arpa\x00") {
+		return netip.Prefix{} // nearly every name
+	}
 	l := labels(name)
 	switch {
 	case len(l) < 3 || l[0] != "arpa":

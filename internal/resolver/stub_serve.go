@@ -159,7 +159,9 @@ func (s *Stub) handle(running *serving, raw []byte, udp bool, write func([]byte)
 	}
 	run(func() {
 		defer func() { <-slots }()
-		write(q.pack(s.resolve(running.answering, q)))
+		ctx, finish := withAfterwards(running.answering)
+		defer finish()
+		write(q.pack(s.resolve(ctx, q)))
 	})
 }
 

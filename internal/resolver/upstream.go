@@ -46,9 +46,9 @@ type outcome struct {
 // exchange asks the last good server first, and the next one as soon as an
 // error comes back or nothing in hedgeAfter. The first decisive answer wins. If
 // there is none, the last other answer is returned, or else all errors. mark, if
-// any, is applied to each query.
+// any, returns the query as a server is to get it.
 func (p *pool) exchange(ctx context.Context, ask asker, q *dns.Msg, servers []netip.AddrPort, device string,
-	mark func(*dns.Msg, netip.AddrPort)) (*dns.Msg, error) {
+	mark func(*dns.Msg, netip.AddrPort) *dns.Msg) (*dns.Msg, error) {
 	servers = p.order(servers)
 	if len(servers) == 1 { // the common case needs nobody beside it
 		m, err := askWith(ctx, ask, q, servers[0], device, mark)
@@ -58,7 +58,7 @@ func (p *pool) exchange(ctx context.Context, ask asker, q *dns.Msg, servers []ne
 		return m, err
 	}
 	return p.race(ctx, servers, func(ctx context.Context, server netip.AddrPort) (*dns.Msg, error) {
-		return askWith(ctx, ask, q, server, device, mark)
+		return askWith(ctx, ask, q.Copy(), server, device, mark) // packing a message writes to it
 	})
 }
 
@@ -128,10 +128,9 @@ func (o outcome) result() (*dns.Msg, error) {
 // askWith asks one server, and once more without EDNS if it cannot have that
 // (RFC 6891, section 7).
 func askWith(ctx context.Context, ask asker, q *dns.Msg, server netip.AddrPort, device string,
-	mark func(*dns.Msg, netip.AddrPort)) (*dns.Msg, error) {
+	mark func(*dns.Msg, netip.AddrPort) *dns.Msg) (*dns.Msg, error) {
 	if mark != nil {
-		q = q.Copy()
-		mark(q, server)
+		q = mark(q, server)
 	}
 	m, err := ask.Exchange(ctx, q, server, device)
 	if err != nil || q.IsEdns0() == nil || !refusesEDNS(m) {
@@ -211,12 +210,17 @@ func others(servers []netip.AddrPort, self netip.AddrPort) []netip.AddrPort {
 	return out
 }
 
-// mark signs a query to a server on this device, so that it is known if that
-// server forwards to us. Others never see the mark: it would tell devices apart.
-func (s *Stub) mark(q *dns.Msg, server netip.AddrPort) {
-	if opt := q.IsEdns0(); opt != nil && s.upstreams().here[server] {
+// mark returns a query signed if it is for a server on this device, so that it is
+// known if that server forwards to us. Others never see the mark: it would tell devices apart.
+func (s *Stub) mark(q *dns.Msg, server netip.AddrPort) *dns.Msg {
+	if !s.upstreams().here[server] {
+		return q
+	}
+	q = q.Copy()
+	if opt := q.IsEdns0(); opt != nil {
 		opt.Option = append(opt.Option, &dns.EDNS0_LOCAL{Code: loopOption, Data: s.loopID})
 	}
+	return q
 }
 
 // marked reports whether a query is one of ours that came back.
