@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
+
 	"syscall"
 	"time"
 
@@ -20,6 +22,11 @@ import (
 // stopLimit is how long the agent may take to stop. systemd would wait longer,
 // but a boot or an upgrade should not.
 const stopLimit = 10 * time.Second
+
+// processors is how many threads may run Go code at once. The daemon waits nearly
+// always. With a second one, whatever happens wakes a thread that looks for work,
+// finds none and is in the way of the one that has it.
+const processors = 1
 
 // agentFunc is agent.Run: it returns when ctx ends, or when it cannot start, and
 // what goes on for the next one.
@@ -41,6 +48,7 @@ func newRunCommand(run agentFunc) *cobra.Command {
 			"over in the same process, with OpenVPN and open tunnels as they are.",
 		Args: arguments(0, 0, ""),
 		RunE: action(func(cmd *cobra.Command, _ []string) error {
+			runtime.GOMAXPROCS(processors)
 			if err := d.findDirs(); err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -172,7 +173,8 @@ func jsonPath(ts *testscript.TestScript, neg bool, args []string) {
 
 // fakeAgent prints how it is started and stopped.
 func fakeAgent(ctx context.Context, o agent.Options) (*agent.Handover, error) {
-	o.Log.Info("agent started", "device", o.Config.Device.Thing, "runtime", o.RuntimeDir, "state", o.StateDir)
+	o.Log.Info("agent started", "device", o.Config.Device.Thing, "runtime", o.RuntimeDir, "state", o.StateDir,
+		"processors", runtime.GOMAXPROCS(0))
 	if o.Config.Device.Thing == "broken" {
 		return nil, errors.New("the agent cannot start")
 	}
