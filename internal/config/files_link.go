@@ -26,9 +26,15 @@ func (f *fileCheck) link(at string, l Link) {
 	// The link's own pair, unless the .ovpn file turns out to have one.
 	pair := identity{cert: cert, key: key, keySpot: spot{key: at + "key"}, keyFile: l.Key, certThere: certThere, keyThere: keyThere}
 	f.credentials(whole, l, p, &pair)
-	if l.Cert == "" && !pair.named && !p.other {
+	_, hasKey := p.find("key")
+	switch {
+	case l.Cert != "" || p.other:
+	case !pair.named:
 		f.report(whole, NoClientCert, l.Config+" has no client certificate: AWS's download comes without one",
 			"add <cert> and <key> to it, or set cert and key here", addPair(l.Config))
+	case !hasKey: // OpenVPN ends at once
+		f.report(whole, NoClientCert, l.Config+" has a client certificate without its private key",
+			"add <key> to it, or set cert and key here")
 	}
 	if pair.certThere && pair.keyThere {
 		f.pair(pair.keySpot, pair.keyFile, pair.cert, pair.key)

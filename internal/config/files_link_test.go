@@ -21,6 +21,9 @@ func TestOpenVPNFile(t *testing.T) {
 		{"as from AWS", remote + inline("ca", vpn.ca), "", NoClientCert,
 			"DIR/edgeagent.yaml:3: links[0].config: DIR/client.ovpn has no client certificate: AWS's download comes without one; " +
 				"accepted: the absolute path of an .ovpn file that no other link uses; add <cert> and <key> to it, or set cert and key here"},
+		{"without its key", remote + inline("cert", vpn.CertPEM), "", NoClientCert,
+			"DIR/edgeagent.yaml:3: links[0].config: DIR/client.ovpn has a client certificate without its private key; " +
+				"accepted: the absolute path of an .ovpn file that no other link uses; add <key> to it, or set cert and key here"},
 		{"with the link's own pair", remote, ", cert: DIR/cert.pem, key: DIR/key.pem", "", ""},
 		{"the link's own pair comes first", remote + inline("cert", []byte("x")), ", cert: DIR/cert.pem, key: DIR/key.pem", "", ""},
 		{"the link's own pair does not fit", remote, ", cert: DIR/cert.pem, key: DIR/other.key", KeyMismatch,
