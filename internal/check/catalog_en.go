@@ -54,8 +54,7 @@ func englishTexts() map[string]string {
 		"run.cut":       "cut short: the %d s for all checks were over; `edgeagent check %s` runs it alone",
 		"run.hangs":     "no end within %d s",
 		"run.hangs.fix": "run `edgeagent check %s` alone; a hanging disk or network file system is likely: `sudo dmesg | tail`.",
-		"then":          "%s, then %s",
-		"sentence":      "%s.",
+		"type":          "type this; a word in capitals stands for your own file:",
 
 		// config, files
 		"config.unreadable":     "%s may not be read by this user",

@@ -58,8 +58,7 @@ func japaneseTexts() map[string]string {
 		"run.cut":       "打ち切り: 全体の制限時間 %d 秒を超えました。単独で実行するには `edgeagent check %s`",
 		"run.hangs":     "%d 秒以内に終わりません",
 		"run.hangs.fix": "`edgeagent check %s` を単独で実行してください。ディスクまたはネットワークファイルシステムが応答していない可能性があります (`sudo dmesg | tail`)。",
-		"then":          "%s、次に %s",
-		"sentence":      "%s を実行してください。",
+		"type":          "次のコマンドを実行してください (FILE などの大文字は実際のファイル名に置き換えます):",
 
 		// config, files
 		"config.unreadable":     "このユーザーでは %s を読めません",

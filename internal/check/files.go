@@ -33,14 +33,14 @@ func checkFiles(_ context.Context, x *examination) outcome {
 }
 
 // distinct leaves out what a link and the broker both name.
-func distinct(files []string) []string {
-	var list []string
-	for _, f := range files {
-		if !slices.Contains(list, f) {
-			list = append(list, f)
+func distinct(all []string) []string {
+	var once []string
+	for _, s := range all {
+		if !slices.Contains(once, s) {
+			once = append(once, s)
 		}
 	}
-	return list
+	return once
 }
 
 // besides returns the faults that are about files, other than the configuration
@@ -65,22 +65,19 @@ func briefly(faults config.Errors) words {
 	return lines
 }
 
-// mending is what to type, where that is known to the letter, else otherwise.
+// mending is what to type, a line each, where that is known to the letter, else
+// otherwise.
 func mending(faults config.Errors, otherwise words) words {
 	var commands []string
 	for _, f := range faults {
-		for _, c := range f.Commands {
-			if quoted := "`" + c + "`"; !slices.Contains(commands, quoted) {
-				commands = append(commands, quoted)
-			}
-		}
+		commands = append(commands, f.Commands...)
 	}
 	if len(commands) == 0 {
 		return otherwise
 	}
-	fix := words(plain(commands[0]))
-	for _, c := range commands[1:] {
-		fix = say("then", fix, c)
+	lines := list{between: "\n", parts: []words{say("type")}}
+	for _, c := range distinct(commands) {
+		lines.parts = append(lines.parts, plain(c))
 	}
-	return say("sentence", fix)
+	return lines
 }

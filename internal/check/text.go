@@ -37,8 +37,12 @@ func (r Report) TextIn(code status.Language) string {
 			b.WriteString(status.Wrap(head, findingColumn, broken(line, width-findingColumn), width))
 		}
 		if fix != "" {
+			action, commands, _ := strings.Cut(fix, "\n")
 			label := strings.Repeat(" ", findingColumn) + l.fix
-			b.WriteString(status.Wrap(label, status.Width(label), broken(fix, width-status.Width(label)), width))
+			b.WriteString(status.Wrap(label, status.Width(label), broken(action, width-status.Width(label)), width))
+			for command := range strings.Lines(commands) {
+				b.WriteString("  " + strings.TrimSpace(command) + "\n") // whole, to be copied
+			}
 		}
 	}
 	return b.String()
