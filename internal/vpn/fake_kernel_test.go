@@ -12,11 +12,12 @@ import (
 
 // fakeKernel is a network in memory.
 type fakeKernel struct {
-	mu     sync.Mutex
-	v      view
-	bound  map[string]netip.Addr // devices with a way of their own, and its gateway
-	events []chan struct{}       // of those who watch
-	check  func(v view)          // called after each change; nil: nothing is looked at
+	mu      sync.Mutex
+	v       view
+	bound   map[string]netip.Addr // devices with a way of their own, and its gateway
+	events  []chan struct{}       // of those who watch
+	check   func(v view)          // called after each change; nil: nothing is looked at
+	reasked []int                 // devices
 }
 
 func newFakeKernel() *fakeKernel {
@@ -96,6 +97,13 @@ func (k *fakeKernel) Change(remove, add []route) error {
 }
 
 // Leaves follows the longest prefix, then the lowest metric; index 0 is a refusal.
+func (k *fakeKernel) Reask(index int) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.reasked = append(k.reasked, index)
+	return nil
+}
+
 func (k *fakeKernel) Leaves(addr netip.Addr) (int, error) {
 	v := k.view()
 	return v.towards(addr).index, nil

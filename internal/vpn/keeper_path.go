@@ -189,8 +189,7 @@ func (k *keeper) replaceDeviceless(now time.Time) {
 
 // followUplink reacts to a change of the way to the VPN server.
 func (k *keeper) followUplink(now time.Time, v view) {
-	before := k.up
-	k.up = v.uplink(k.target, k.device.index)
+	before := k.findWay(v)
 	if before == k.up {
 		return
 	}
@@ -208,6 +207,18 @@ func (k *keeper) followUplink(now time.Time, v view) {
 	if k.path == nil || k.up != k.origin {
 		k.reconnect()
 	}
+}
+
+// findWay looks for the way to the VPN server and returns the one before. On one
+// that is back the gateway may have been asked for in vain just now.
+func (k *keeper) findWay(v view) (before hop) {
+	before, k.up = k.up, v.uplink(k.target, k.device.index)
+	if !before.ok() && k.up.ok() {
+		if err := k.o.kernel.Reask(k.up.index); err != nil {
+			k.log.Warn("the uplink's neighbours", "err", err)
+		}
+	}
+	return before
 }
 
 // cutOff reports whether nothing can leave for the VPN server. The kernel is

@@ -49,8 +49,10 @@ func (k *keeper) release(now time.Time) {
 		k.unleash(now)
 	case k.servers.trusts(k.pin):
 		// No waiting for the site's DNS to be told what was right a moment ago.
-		k.servers.use(k.pin)
 		k.unleash(now)
+		if k.up.ok() { // else it will say nothing about the server
+			k.servers.use(k.pin)
+		}
 		k.pending = server
 		k.find()
 	default:
@@ -211,7 +213,8 @@ func (k *keeper) aim(addr netip.Addr, port string) {
 	if v, err := k.o.kernel.View(); err == nil {
 		k.net = v
 	}
-	k.target, k.up = addr, k.net.uplink(addr, k.device.index)
+	k.target = addr
+	k.findWay(k.net)
 	if r, needed := serverRoute(k.net.ours(), addr, k.up); needed {
 		if err := k.o.kernel.Change(nil, []route{r}); err != nil {
 			k.log.Warn("routing", "err", err)

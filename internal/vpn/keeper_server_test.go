@@ -187,6 +187,33 @@ func TestReconnectWaitsForNoLookup(t *testing.T) {
 	})
 }
 
+// Nor does an attempt that had no way out: it says nothing about the server. The
+// gateway is asked for anew when there is one again.
+func TestAttemptWithoutAWayOutCostsNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.start()
+		w.expect(status.OK, status.ReasonConnected, "")
+		w.mu.Lock()
+		w.lookHang = true
+		w.mu.Unlock()
+		w.kernel.change(func(v *view) { v.routes = slices.DeleteFunc(v.routes, func(r route) bool { return r == defaultRoute }) })
+		time.Sleep(inspectEvery)
+		w.meet(silent)
+		w.restarts()
+		w.expect(status.Down, status.ReasonNoUplink, "")
+		w.meet(answering)
+		w.kernel.change(func(v *view) { v.routes = append(v.routes, defaultRoute) })
+		time.Sleep(inspectEvery)
+		w.expect(status.OK, status.ReasonConnected, "")
+		w.expectDialled(first, first, first)
+		if w.kernel.mu.Lock(); !slices.Equal(w.kernel.reasked, []int{defaultRoute.index}) {
+			t.Errorf("neighbours asked anew on devices %v", w.kernel.reasked)
+		}
+		w.kernel.mu.Unlock()
+	})
+}
+
 // But the name has the last word on it, unless the server has answered meanwhile.
 func TestNameThatMovedIsFollowedDuringTheAttempt(t *testing.T) {
 	for what, answered := range map[string]bool{"silent": false, "answered": true} {

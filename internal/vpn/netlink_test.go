@@ -2,8 +2,10 @@ package vpn
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -65,6 +67,35 @@ func TestSystemKernel(t *testing.T) {
 		}
 		return s.besideOthers(lan.index)
 	})
+}
+
+// A gateway that is asked for in vain is asked for anew at once; one that has
+// answered is left alone.
+func TestSystemReask(t *testing.T) {
+	s := newSite(t)
+	known := func(state string) bool {
+		return strings.Contains(s.ip("-n", s.device, "neigh", "show", "dev", "eth0"), state)
+	}
+	s.ip("-n", s.device, "neigh", "add", "192.168.50.7", "dev", "eth0", "lladdr", "02:00:00:00:00:07", "nud", "reachable")
+	s.in(s.device, func() error {
+		conn, err := net.Dial("udp", "192.168.50.66:9")
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err := conn.Write([]byte("anybody?")); err != nil {
+			return err
+		}
+		until(t, "the kernel asks", func() bool { return known("192.168.50.66 INCOMPLETE") || known("192.168.50.66 FAILED") })
+		v, err := linux{}.View()
+		if err != nil {
+			return err
+		}
+		return linux{}.Reask(v.uplink(netip.Addr{}, 0).index)
+	})
+	if known("192.168.50.66") || !known("192.168.50.7 ") {
+		t.Errorf("neighbours:\n%s", s.ip("-n", s.device, "neigh", "show"))
+	}
 }
 
 // besideOthers puts routes where others have one for the same range: before that

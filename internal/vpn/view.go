@@ -17,6 +17,7 @@ type kernel interface {
 	Change(remove, add []route) error
 	// Leaves returns the index of the device by which the kernel sends to addr.
 	Leaves(addr netip.Addr) (int, error)
+	neighbours
 }
 
 // protocol marks the agent's routes (rtm_protocol; unassigned in rtnetlink.h),
