@@ -102,3 +102,16 @@ func TestAcceptedLinks(t *testing.T) {
 		})
 	}
 }
+
+// What the system compares with has no IPv4 address in the form of IPv6.
+func TestAddressesInOneForm(t *testing.T) {
+	c, err := Parse("good.yaml", []byte("device: {thing: gw-042, region: ap-northeast-1}\n"+
+		"links: [{name: vpn, type: openvpn, config: /a.ovpn}]\nendpoint: {host: a.example.com}\n"+
+		"resolver: {listen: \"[::ffff:127.0.0.1]:53\", servers: [\"::ffff:10.0.0.2\"]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if listen, server := c.Resolver.Listen.String(), c.Resolver.Servers[0].String(); listen != "127.0.0.1:53" || server != "10.0.0.2" {
+		t.Errorf("listen %s, server %s", listen, server)
+	}
+}

@@ -74,7 +74,7 @@ func set(v reflect.Value, n *yaml.Node) (todo string) {
 		return unless(err == nil && n.ShortTag() == tagText, durationTodo(n.Value))
 	case *netip.Addr:
 		a, err := netip.ParseAddr(n.Value)
-		*p = a
+		*p = a.Unmap()
 		return unless(err == nil, "write an IP address, without port or range")
 	case *netip.AddrPort:
 		if n.Value == "" && n.ShortTag() == tagText { // none; validate knows where that will not do
@@ -82,7 +82,7 @@ func set(v reflect.Value, n *yaml.Node) (todo string) {
 			return ""
 		}
 		a, err := netip.ParseAddrPort(n.Value)
-		*p = a
+		*p = netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) // as the system writes it
 		return unless(err == nil, "write ADDRESS:PORT")
 	case *netip.Prefix:
 		a, err := netip.ParsePrefix(n.Value)
