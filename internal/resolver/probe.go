@@ -184,16 +184,15 @@ func (p *Prober) askFor(ctx context.Context, ask asker, host string, path Path) 
 	}
 	// As long as none answers, one that is dead for good must not hold up the news
 	// that another is back.
-	together := !l.last.At.IsZero() && l.last.Path.same(path) && !l.last.decisive()
-	one := insist
-	if l.spared {
-		one = askOne
+	one, apart := askOne, askApart
+	if !l.last.At.IsZero() && l.last.Path.same(path) && !l.last.decisive() {
+		apart = 0
+		if !l.spared {
+			one = insist
+		}
 	}
 	p.mu.Unlock()
-	if together {
-		return askTogether(ctx, one, ask, host, path, servers)
-	}
-	return askAll(ctx, ask, host, path, servers)
+	return askAll(ctx, one, apart, ask, host, path, servers)
 }
 
 // spare says whether each question over the path's link is paid for.

@@ -9,49 +9,51 @@ import (
 	"github.com/miekg/dns"
 )
 
-// askAgain is between two questions over UDP to a server that has been silent.
-const askAgain = 2 * time.Second
-
-// askAll asks one server after the other for the addresses of host until one
-// gives a decisive answer, and returns the best result: any sign of life is
-// better than silence.
-func askAll(ctx context.Context, ask asker, host string, path Path, servers []netip.Addr) Result {
-	best := Result{At: time.Now(), Path: path, Err: errNoServers}
-	for _, server := range servers {
-		r := askOne(ctx, ask, host, path, server)
-		if r.rank() >= best.rank() {
-			best = r
-		}
-		if r.decisive() || ctx.Err() != nil {
-			break
-		}
-	}
-	return best
-}
+const (
+	// askAgain is between two questions over UDP to a server that has been silent.
+	askAgain = 2 * time.Second
+	// askApart is how long one server may be silent before the next is asked as
+	// well: a UDP answer is not to be expected any more. Were TCP waited for, two
+	// silent servers would take 14 s to be sure of.
+	askApart = 2 * time.Second
+)
 
 // question asks one server.
 type question func(ctx context.Context, ask asker, host string, path Path, server netip.Addr) Result
 
-// askTogether asks all servers at once. The first decisive answer is the result,
-// else the same as askAll's.
-func askTogether(ctx context.Context, one question, ask asker, host string, path Path, servers []netip.Addr) Result {
+// askAll asks one server after the other for the addresses of host until one
+// gives a decisive answer, and returns the best result: any sign of life is
+// better than silence. The next one's turn is when those before have answered, or
+// have been silent for so long as apart says.
+func askAll(ctx context.Context, one question, apart time.Duration, ask asker, host string, path Path, servers []netip.Addr) Result {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make([]Result, len(servers))
 	landed := make(chan int, len(servers))
-	for i, server := range servers {
-		go func() {
-			results[i] = one(ctx, ask, host, path, server)
-			landed <- i
-		}()
-	}
-	best := Result{At: time.Now(), Path: path, Err: errNoServers}
-	for range servers {
-		if i := <-landed; results[i].decisive() {
-			return results[i]
+	turn := time.NewTimer(0)
+	defer turn.Stop()
+	asked, heard := 0, 0
+	for heard < asked || asked < len(servers) && (asked == 0 || ctx.Err() == nil) {
+		select {
+		case <-turn.C:
+			if i := asked; i < len(servers) {
+				go func() {
+					results[i] = one(ctx, ask, host, path, servers[i])
+					landed <- i
+				}()
+				asked++
+				turn.Reset(apart)
+			}
+		case i := <-landed:
+			if results[i].decisive() {
+				return results[i]
+			}
+			heard++
+			turn.Reset(0)
 		}
 	}
-	for _, r := range results {
+	best := Result{At: time.Now(), Path: path, Err: errNoServers}
+	for _, r := range results[:asked] {
 		if r.rank() >= best.rank() {
 			best = r
 		}

@@ -127,6 +127,40 @@ func TestProbePrefersAnySignOfLife(t *testing.T) {
 	})
 }
 
+// A silent server holds the next one up no longer than a UDP answer may take.
+func TestProbeDoesNotWaitForTCP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vpc := &fakeVPC{}
+		vpc.set(func(s netip.Addr) (*dns.Msg, error) {
+			if s == netip.MustParseAddr("10.0.0.2") {
+				return nil, os.ErrDeadlineExceeded
+			}
+			return replyWith(aQuery(), "10.0.6.105"), nil
+		})
+		began := time.Now()
+		if _, err := newFakeProber(vpc).Probe(t.Context(), tun0("10.0.0.2", "10.0.0.3")); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != askApart+roundTrip {
+			t.Errorf("it took %s", took)
+		}
+		vpc.isSilent()
+		began = time.Now()
+		if _, err := newFakeProber(vpc).Probe(t.Context(), tun0("10.0.0.2", "10.0.0.3", "10.0.0.4")); err == nil {
+			t.Error("silence is taken for an answer")
+		}
+		if took := time.Since(began); took != 2*askApart+silence {
+			t.Errorf("three silent servers took %s", took)
+		}
+		// A caller whose time is up has asked all the same.
+		ctx, cancel := context.WithTimeout(t.Context(), 0)
+		defer cancel()
+		if _, err := newFakeProber(vpc).Probe(ctx, tun0()); errors.Is(err, errNoServers) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestProbeWithoutServers(t *testing.T) {
 	p := newFakeProber(&fakeVPC{})
 	if _, err := p.Probe(t.Context(), Path{Link: "canal", Device: "ppp0"}); !errors.Is(err, errNoServers) {
