@@ -10,9 +10,9 @@ import (
 const (
 	serverPing  = time.Second      // pushed by AWS Client VPN
 	pingRestart = 20 * time.Second // likewise
-	// A release takes about a second to reach the server: OpenVPN's own event
-	// loop between >REMOTE and its first packet.
-	releaseTime = time.Second
+	// A release takes as long as a lookup of the server's name to reach it. Files with
+	// several servers, whose OpenVPN asks first, are not modelled.
+	releaseTime = 50 * time.Millisecond
 	// handshakeTime is from an answered first packet to CONNECTED, probeTime a
 	// probe's round trip. Both are those of a good DSL line.
 	handshakeTime = 500 * time.Millisecond
