@@ -22,7 +22,7 @@ const usage = `usage: labctl up [EDGEAGENT]        bring a lab up, with the agen
        labctl faults [-run REGEXP] [-parallel N] [-o FILE] EDGEAGENT
                                     break it while it runs, measure how it comes back;
                                     $EDGEAGENT_FAULT_LOGS: directory for logs of red rows
-       labctl soak [-for 1h] [-seed N] [-o FILE] EDGEAGENT
+       labctl soak [-for 1h] [-seed N] [-run REGEXP] [-o FILE] EDGEAGENT
                                     everything at random, for a long time
        labctl fleet DIR             simulate a fleet's return, write DIR/fleet.md and its pictures
        labctl sweep                 remove what killed labs have left

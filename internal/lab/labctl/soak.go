@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"edgeagent/internal/lab/soak"
@@ -20,14 +21,19 @@ const soakSeeds = 1_000_000
 // about it. The error names what should not have been.
 func soakTest(ctx context.Context, out io.Writer, args []string) error {
 	o := soak.Options{Log: out}
-	var page string
+	var page, only string
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.DurationVar(&o.Duration, "for", time.Hour, "")
 	flags.Uint64Var(&o.Seed, "seed", 0, "")
+	flags.StringVar(&only, "run", "", "")
 	flags.StringVar(&page, "o", "", "")
 	if flags.Parse(args) != nil || flags.NArg() != 1 || o.Duration <= 0 {
 		return errUsage
+	}
+	var err error
+	if o.Only, err = regexp.Compile(only); err != nil {
+		return fmt.Errorf("-run: %w", err)
 	}
 	if o.Bin = flags.Arg(0); o.Seed == 0 {
 		o.Seed = 1 + rand.Uint64N(soakSeeds-1)

@@ -44,6 +44,9 @@ func (s *soak) calm(ctx context.Context, r round) error {
 	case took > r.bound():
 		s.red("%s: well again after %.1f s only", after, took.Seconds())
 	}
+	if took > slow {
+		s.tellWaits()
+	}
 	s.result.Recoveries = append(s.result.Recoveries, Recovery{after, took})
 	if err := s.look(ctx, after); err != nil {
 		return err
@@ -73,6 +76,7 @@ func (r round) bound() time.Duration {
 func (s *soak) served(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, hopeless)
 	defer cancel()
+	s.waits = nil
 	began, read := time.Now(), size(s.BrokerLog())
 	for late := time.Duration(0); ; late = time.Since(began) {
 		took, err := s.well(ctx, well)
@@ -80,6 +84,7 @@ func (s *soak) served(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 		if !acknowledged(s.BrokerLog(), read) {
+			s.waitsFor("a message to come through")
 			continue
 		}
 		out, err := s.Device.Run(ctx, "getent", "ahostsv4", lab.EndpointHost)
@@ -145,6 +150,7 @@ func (s *soak) well(ctx context.Context, wanted func(status.Snapshot) error) (ti
 			err = wanted(now)
 		}
 		if err != nil {
+			s.waitsFor(err.Error())
 			since = time.Time{}
 			return err
 		}

@@ -49,18 +49,23 @@ func newPlan(seed uint64, rows []faults.Row) *plan {
 	return &plan{dice: rand.New(rand.NewPCG(seed, 0)), rows: rows, calm: spared}
 }
 
-// next draws a round. Without kills nothing is in it that ends the daemon.
+// next draws a round, of no step if no row may come. Without kills nothing is in it
+// that ends the daemon.
 func (p *plan) next(kills bool) round {
 	r := round{home: p.dice.Float64() < fromHome}
 	p.calm++
 	may := func(row faults.Row) bool { return (kills || !ends(row)) && (p.calm > spared || !tramples(row)) }
+	if !slices.ContainsFunc(p.rows, may) {
+		return r
+	}
 	first := p.draw(may)
 	r.steps = append(r.steps, p.step(first))
 	r.lift = []int{0}
-	if p.dice.Float64() >= inPairs {
+	beside := func(row faults.Row) bool { return may(row) && overlap(first, row) }
+	if p.dice.Float64() >= inPairs || !slices.ContainsFunc(p.rows, beside) {
 		return r
 	}
-	second := p.draw(func(row faults.Row) bool { return may(row) && overlap(first, row) })
+	second := p.draw(beside)
 	r.steps = append(r.steps, p.step(second))
 	// What a person does comes before what breaks it: a tunnel cannot be opened
 	// over a path that is cut.

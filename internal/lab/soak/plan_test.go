@@ -1,8 +1,10 @@
 package soak
 
 import (
+	"regexp"
 	"slices"
 	"testing"
+	"time"
 
 	"edgeagent/internal/lab/faults"
 	"edgeagent/internal/status"
@@ -117,7 +119,7 @@ func TestWithoutKills(t *testing.T) {
 // least what this package itself brings.
 func TestRows(t *testing.T) {
 	seen := map[string]bool{}
-	for _, row := range rows() {
+	for _, row := range rows(nil) {
 		if seen[row.Name] {
 			t.Errorf("%s is there twice", row.Name)
 		}
@@ -149,5 +151,36 @@ func TestTramplesAreRare(t *testing.T) {
 	}
 	if times < 5 {
 		t.Errorf("%d of %d rounds trample", times, len(rounds))
+	}
+}
+
+// TestFewRows: a plan of what cannot be paired, or may not come, comes to an end.
+func TestFewRows(t *testing.T) {
+	only := rows(regexp.MustCompile("^(openvpn hangs|daemon killed)$"))
+	if len(only) != 2 {
+		t.Fatalf("%d rows, want the 2 asked for", len(only))
+	}
+	for _, row := range only {
+		for _, kills := range []bool{true, false} {
+			names, _ := drawn(newPlan(3, []faults.Row{row}), 50, kills)
+			if want := kills || !ends(row); want != (len(names) == 50) || !want && len(names) > 0 {
+				t.Errorf("%s came %d times in 50 rounds, where the daemon may be killed: %t", row.Name, len(names), kills)
+			}
+		}
+	}
+}
+
+// TestWaits: what stands in the way is noted once for as long as it does.
+func TestWaits(t *testing.T) {
+	s := &soak{began: time.Now()}
+	for _, what := range []string{"link is down: 3 s", "link is down: 2 s", "dns is down: x", "link is down: 1 s"} {
+		s.waitsFor(what)
+	}
+	var got []string
+	for _, w := range s.waits {
+		got = append(got, w.what)
+	}
+	if want := []string{"link is down", "dns is down", "link is down"}; !slices.Equal(got, want) {
+		t.Errorf("noted %q, want %q", got, want)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -21,14 +22,16 @@ const restartPause = time.Second
 
 // rows are everything that happens: what is done with an agent, what the fault
 // matrix has that may happen again and again, and what only a second link adds.
-func rows() []faults.Row {
+// Only those whose name only matches, if it is not nil.
+func rows(only *regexp.Regexp) []faults.Row {
 	all := slices.Concat(work(), simRows())
 	for _, row := range faults.Rows() {
 		if row.Soak && row.LeftOut == "" && !row.Supervised {
 			all = append(all, row)
 		}
 	}
-	return slices.Concat(all, missing(all))
+	all = slices.Concat(all, missing(all))
+	return slices.DeleteFunc(all, func(r faults.Row) bool { return only != nil && !only.MatchString(r.Name) })
 }
 
 // missing are the faults below that the matrix does not have under the same name.

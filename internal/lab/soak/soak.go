@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -27,7 +28,8 @@ type Options struct {
 	Bin      string // the program under test
 	Duration time.Duration
 	Seed     uint64
-	Log      io.Writer // a line for each thing that happens
+	Only     *regexp.Regexp // nil, or which things happen, by name
+	Log      io.Writer      // a line for each thing that happens
 }
 
 // soak is one being run.
@@ -39,12 +41,16 @@ type soak struct {
 	result Result
 	seen   int          // sightings of the capture up to now
 	first  leaks.Census // after the first calm
+	waits  []wait       // of the recovery that goes on
 	stuck  bool         // it makes no sense to go on
 }
 
 // Run brings a lab up and has everything happen in it until the duration is over.
 // The error is a lab that did not work; what the agent did is in the result.
 func Run(ctx context.Context, o Options) (Result, error) {
+	if len(rows(o.Only)) == 0 {
+		return Result{}, fmt.Errorf("nothing that happens is called %s", o.Only)
+	}
 	l, err := lab.Start(ctx, lab.Options{Canal: lab.CanalStandby, BrokerKeeps: true})
 	if err != nil {
 		return Result{}, err
@@ -74,7 +80,7 @@ func (s *soak) all(ctx context.Context) (err error) {
 	if err := s.warmUp(ctx); err != nil {
 		return err
 	}
-	p := newPlan(s.Seed, rows())
+	p := newPlan(s.Seed, rows(s.Only))
 	for !s.stuck && time.Since(s.began) < s.Duration {
 		// In the second half the daemon lives on, so that it can be seen to grow.
 		r := p.next(time.Since(s.began) < s.Duration/2)
