@@ -79,6 +79,10 @@ const (
 // statusGap is the least time between two messages to the status topic.
 const statusGap = 10 * time.Second
 
+// statusSettle is how long the stages that waited for the session have to start:
+// the message that opens it would say "waiting", and stand for statusGap.
+const statusSettle = 250 * time.Millisecond
+
 // maxPacket bounds what the broker may make this device buffer. AWS never sends
 // more than 128 KB and a topic; other brokers can, and the tunnel stage then
 // says why it dropped the message.

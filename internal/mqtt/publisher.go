@@ -29,6 +29,9 @@ type publisher struct {
 
 // start publishes from first on, in the background, until stop.
 func (p *publisher) start(first time.Time) {
+	if settled := time.Now().Add(statusSettle); first.Before(settled) {
+		first = settled
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	p.cancel = cancel
 	p.acked, p.done = make(chan struct{}, 1), make(chan struct{})

@@ -195,6 +195,21 @@ func TestStatusIsCoalescedAndTheLastStateGetsOut(t *testing.T) {
 	})
 }
 
+// The stage that waits for the session starts a moment after it.
+func TestFirstStatusIsOfTheWholePath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := published(t, context.Canceled, func(b *status.Board) {
+			b.Set("link", status.Update{State: status.Waiting, Reason: status.ReasonWaiting})
+			time.Sleep(statusSettle / 2)
+			b.Set("link", status.Update{State: status.OK, Reason: status.ReasonConnected})
+			time.Sleep(time.Minute)
+		})
+		if first := decode(t, []byte(r.payloads[0])).Stages[0]; first.State != "ok" {
+			t.Errorf("the first message says %+v", first)
+		}
+	})
+}
+
 func TestFiguresAloneAreNoNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := published(t, context.Canceled, func(b *status.Board) {
