@@ -183,6 +183,9 @@ func (k *keeper) adopt(now time.Time, h *Handover) (why string) {
 	}
 	k.prof, k.id, k.terms, k.proc, k.pin, k.device = prof, id, h.Terms, proc, h.Pin, dev
 	k.servers.random = prof.randomHost
+	if server, ok := prof.sole(); ok && h.Pin.IsValid() {
+		k.servers.note(found{query: server, addrs: []netip.Addr{h.Pin}})
+	}
 	k.expired = id.check(k.o.opts.Clock, now)
 	k.watchExpiry(now)
 	k.push = pushed{servers: h.Servers, ping: h.Ping, redirect: h.Redirect}

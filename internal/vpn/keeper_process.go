@@ -39,6 +39,9 @@ func (k *keeper) start(now time.Time) {
 		k.launch(now, addr)
 	case k.next.IsValid():
 		k.launch(now, k.next)
+	case k.trusted(server):
+		k.launch(now, k.pin)
+		k.next = netip.Addr{} // its release asks whether the name has moved
 	default:
 		if k.phase != seeking {
 			k.lookups.reset()

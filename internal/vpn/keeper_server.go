@@ -26,6 +26,12 @@ func takesAll(l config.Link) bool {
 	return l.FullTunnel || slices.ContainsFunc(l.Routes, func(p netip.Prefix) bool { return p.Bits() == 0 })
 }
 
+// trusted reports whether the address tried last is right for server as far as is
+// known, and has not been tried since its path was proved.
+func (k *keeper) trusted(server remote) bool {
+	return k.servers.trusts(k.pin) && slices.Contains(k.servers.usable(server), k.pin)
+}
+
 // release lets OpenVPN make its next attempt, once it is known where to.
 func (k *keeper) release(now time.Time) {
 	if k.phase != holding {
@@ -47,7 +53,7 @@ func (k *keeper) release(now time.Time) {
 		k.restart(now)
 	case err == nil || k.next == k.pin:
 		k.unleash(now)
-	case k.servers.trusts(k.pin):
+	case k.trusted(server):
 		// No waiting for the site's DNS to be told what was right a moment ago.
 		k.unleash(now)
 		if k.up.ok() { // else it will say nothing about the server

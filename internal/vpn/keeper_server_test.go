@@ -170,21 +170,37 @@ func TestProcessIsReplacedForAnotherAddress(t *testing.T) {
 	})
 }
 
-// A site's DNS that is slow, or broken, delays no connection that stood a moment ago.
+// A site's DNS that is slow, or broken, delays no connection that stood a moment ago,
+// whatever has ended it.
 func TestReconnectWaitsForNoLookup(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.start()
-		w.expect(status.OK, status.ReasonConnected, "")
-		w.mu.Lock()
-		w.lookHang = true
-		w.mu.Unlock()
-		w.restarts()
-		w.expect(status.OK, status.ReasonConnected, "")
-		time.Sleep(2 * lookupLimit)
-		w.expect(status.OK, status.ReasonConnected, "")
-		w.expectDialled(first, first)
-	})
+	for what, end := range map[string]func(w *world, stop func()){
+		"reconnect": func(w *world, _ func()) { w.restarts() },
+		"kill":      func(w *world, _ func()) { w.engine.current().end(exit{code: -1, signal: sigKill}) },
+		"reconnect after a handover": func(w *world, stop func()) {
+			w.succeed(stop, nil)
+			w.expect(status.OK, status.ReasonConnected, "")
+			w.restarts()
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				stop := w.start()
+				w.expect(status.OK, status.ReasonConnected, "")
+				w.mu.Lock()
+				w.lookHang = true
+				w.mu.Unlock()
+				end(w, stop)
+				w.expect(status.OK, status.ReasonConnected, "")
+				time.Sleep(2 * lookupLimit)
+				w.expect(status.OK, status.ReasonConnected, "")
+				w.expectDialled(first, first)
+				if len(w.looked) != 2 {
+					t.Errorf("looked up %v, want one beside the second attempt", w.looked)
+				}
+			})
+		})
+	}
 }
 
 // Nor does an attempt that had no way out: it says nothing about the server. The

@@ -115,6 +115,8 @@ func FuzzConfig(f *testing.F) {
 	f.Add("<connection>\nup x\n</connection>")
 	f.Add("--setenv --opt up\nsetenv opt --up x\n\"up\" x\n'up' x\nu\\p x")
 	f.Add("remote \x00 443\r\r\n")
+	f.Add("setenv opt --remote 'a b' \"4\\\"3\" udp4\nport x\nproto tcp6\n")
+	f.Add("<connection>\nremote a\n</connection>\nremote b\nhttp-proxy c 1\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		p := parseProfile("/etc/x.ovpn", text)
 		out := strings.Split(strings.TrimPrefix(strings.TrimSuffix(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\ufeff"), "\n")
@@ -143,5 +145,20 @@ func FuzzConfig(f *testing.F) {
 			t.Fatalf("<%s> has no end, and that is no fault", inside)
 		}
 		_ = p.render(config.Link{}, netip.Addr{})
+		if _, ok := p.sole(); ok {
+			checkPinned(t, p)
+		}
 	})
+}
+
+// checkPinned: one line is another, and differs in the name alone.
+func checkPinned(t *testing.T, p *profile) {
+	pinned := p.pinned(netip.MustParseAddr("203.0.113.10"))
+	at := p.dial.at[0]
+	if got, want := ovpn.Tokens(pinned[at]), append([]string{"remote", "203.0.113.10"}, p.dial.args[1:]...); !slices.Equal(got, want) {
+		t.Fatalf("%q became %q", p.lines[at], pinned[at])
+	}
+	if pinned = slices.Delete(slices.Clone(pinned), at, at+1); !slices.Equal(pinned, slices.Delete(slices.Clone(p.lines), at, at+1)) {
+		t.Fatalf("other lines became %q", pinned)
+	}
 }
