@@ -64,8 +64,8 @@ type Stub struct {
 	vpc, uplink pool
 	kept        atomic.Pointer[uplinkServers]
 	cache       *cache
-	slots       [2]chan struct{} // one for each query in flight: to the uplink, into the VPC
-	loopID      []byte           // marks our own queries
+	slots       [2]*slots // of the queries in flight: to the uplink, into the VPC
+	loopID      []byte    // marks our own queries
 	loopLogged  sync.Once
 	overloaded  overload
 	patience    patience // with each query
@@ -94,7 +94,7 @@ func NewStub(o StubOptions) *Stub {
 		config: o.Config, upstream: o.Upstream, cause: o.Cause, log: o.Log,
 		ask: o.Client, vpcPort: dnsPort,
 		cache:     newCache(maxEntries),
-		slots:     [2]chan struct{}{make(chan struct{}, maxInFlight), make(chan struct{}, maxInFlight)},
+		slots:     [2]*slots{newSlots(maxInFlight), newSlots(maxInFlight)},
 		loopID:    make([]byte, 8),
 		path:      newRoute(nil),
 		inquiries: map[key]*inquiry{},

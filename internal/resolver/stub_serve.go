@@ -151,14 +151,12 @@ func (s *Stub) handle(running *serving, raw []byte, udp bool, write func([]byte)
 	if q.scope == scopePrivate {
 		slots = s.slots[1]
 	}
-	select {
-	case slots <- struct{}{}:
-	default:
+	if !slots.take() {
 		write(q.pack(s.refuseLoad(q)))
 		return
 	}
 	run(func() {
-		defer func() { <-slots }()
+		defer slots.give()
 		ctx, finish := withAfterwards(running.answering)
 		defer finish()
 		write(q.pack(s.resolve(ctx, q)))

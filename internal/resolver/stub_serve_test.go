@@ -228,7 +228,7 @@ func (r *stubRig) waitListening(t *testing.T) netip.AddrPort {
 // here is still answered.
 func TestQueriesInFlightAreBounded(t *testing.T) {
 	r := newStubRig(t)
-	r.slots = [2]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)}
+	r.slots = [2]*slots{newSlots(1), newSlots(1)}
 	r.up()
 	r.lookup(t, "www.example.com", dns.TypeA)
 	release := make(chan struct{})
@@ -261,7 +261,7 @@ func TestQueriesInFlightAreBounded(t *testing.T) {
 	}
 	ask(privateHost + ".") // the VPC is not the one that is slow
 	wantValues(t, read(), dns.TypeA, "10.0.20.107", "10.0.6.105")
-	r.slots[1] <- struct{}{} // now it is, too
+	r.slots[1].taken <- struct{}{} // now it is, too
 	ask("other.amazonaws.com.")
 	wantNodata(t, read(), dns.ExtendedErrorCodeOther, "too many queries")
 	ask("www.example.com.")
