@@ -36,10 +36,10 @@ package() {
 	cp configs/edgeagent.yaml "$stage/build/"
 	cp -r "$work/manual" docs/man/edgeagent-localproxy.1 "$stage/build/"
 	# What is read at the site, where there may be no internet.
-	for page in install aws-setup links metrics reasons field-guide field-guide.ja; do
-		cp "docs/$page.md" "$stage/build/docs/"
+	for page in install aws-setup links metrics check reasons field-guide field-guide.ja; do
+		sed 's#(\(\.\./configs\|aws\)/#(examples/#g' "docs/$page.md" >"$stage/build/docs/$page.md"
 	done
-	cp configs/canal.yaml configs/failover.yaml configs/minimal.yaml docs/examples/* "$stage/build/examples/"
+	cp configs/canal.yaml configs/failover.yaml configs/minimal.yaml docs/examples/* docs/aws/*.json "$stage/build/examples/"
 	scripts/deb-changelog.sh "$version" <CHANGELOG.md >"$stage/debian/changelog"
 	(cd "$stage" && DEB_HOST_ARCH=$1 debian/rules binary) >"$work/log" 2>&1 || {
 		cat "$work/log" >&2
