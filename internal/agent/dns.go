@@ -85,7 +85,7 @@ func closedBecause(board *status.Board) string {
 	if f == nil {
 		return "edgeagent: the path is being opened"
 	}
-	return fmt.Sprintf("edgeagent: %s: %s", f.Stage, status.Title(f.Stage, f.Reason))
+	return fmt.Sprintf("edgeagent: %s: %s", f.Stage, f.Title)
 }
 
 // run serves until ctx ends, then gives the OS its own DNS back.

@@ -90,7 +90,7 @@ func stageLine(f *status.Finding) string {
 	case f == nil:
 		return "ok"
 	case f.Detail == "":
-		return fmt.Sprintf("%s: %s", f.Stage, status.Title(f.Stage, f.Reason))
+		return fmt.Sprintf("%s: %s", f.Stage, f.Title)
 	}
-	return fmt.Sprintf("%s: %s (%s)", f.Stage, status.Title(f.Stage, f.Reason), f.Detail)
+	return fmt.Sprintf("%s: %s (%s)", f.Stage, f.Title, f.Detail)
 }

@@ -11,6 +11,9 @@ type catalogue struct {
 	words    words
 	texts    map[string]map[Reason]text
 	warnings map[WarningID]text
+	// dialled are titles for a link that something else dials, where the reason's
+	// own speaks of the VPN server.
+	dialled map[Reason]string
 	// hints translates, word for word, those that stages give instead of their
 	// reason's own. One that is not here stays in English.
 	hints map[string]string
@@ -49,6 +52,16 @@ func (c *catalogue) lookup(stage string, reason Reason) text {
 		}
 	}
 	return c.texts[stageAny][ReasonInternal]
+}
+
+// title says in plain words what f has found in s.
+func (c *catalogue) title(s Snapshot, f *Finding) string {
+	if stage, ok := s.Stage(f.Stage); ok && stage.Facts["type"] == "interface" {
+		if title, ok := c.dialled[f.Reason]; ok {
+			return title
+		}
+	}
+	return c.lookup(f.Stage, f.Reason).title
 }
 
 // hint puts a finding's hint into the catalogue's language. Of a stage's own hint

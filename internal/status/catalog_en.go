@@ -103,6 +103,7 @@ var english = catalogue{
 			ReasonInternal: {"an unexpected fault", "`journalctl -u edgeagent -n 50` has the details; please report them."},
 		},
 	},
+	dialled: map[Reason]string{ReasonNoAnswer: "nothing answers through the link"},
 	warnings: map[WarningID]text{
 		WarnRefused:     {"the daemon goes on as it was", "correct what is named, then `sudo systemctl reload edgeagent`."},
 		WarnVPNCert:     {"the VPN certificate ends soon", "issue a new client certificate before that day and put it where the old one is."},

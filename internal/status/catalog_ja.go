@@ -111,6 +111,7 @@ var japanese = catalogue{
 			ReasonInternal: {"予期しない障害が発生しました", "`journalctl -u edgeagent -n 50` に詳細があります。内容を管理者に連絡してください。"},
 		},
 	},
+	dialled: map[Reason]string{ReasonNoAnswer: "リンクの先から応答がありません"},
 	warnings: map[WarningID]text{
 		WarnRefused:     {"変更は適用されず、以前の状態で動作しています", "示された点を直し、`sudo systemctl reload edgeagent` を実行してください。"},
 		WarnVPNCert:     {"VPN 証明書の有効期限が近づいています", "期限までに新しいクライアント証明書を発行し、古いものと入れ替えてください。"},

@@ -61,8 +61,9 @@ func (b *Board) Snapshot() Snapshot {
 		s.Stages = append(s.Stages, c)
 		if s.FixFirst == nil && c.State != OK {
 			s.FixFirst = &Finding{
-				Stage: name, Reason: c.Reason, Title: Title(name, c.Reason), Detail: c.Detail, Hint: hint(c), Commands: c.Commands,
+				Stage: name, Reason: c.Reason, Detail: c.Detail, Hint: hint(c), Commands: c.Commands,
 			}
+			s.FixFirst.Title = english.title(s, s.FixFirst)
 		}
 	}
 	return s

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -24,5 +25,25 @@ func TestForScriptsTimes(t *testing.T) {
 func TestForScriptsKeepsAnEmptyList(t *testing.T) {
 	if got := (Snapshot{Stages: []Condition{}}).ForScripts(); got.Stages == nil {
 		t.Error("stages became null")
+	}
+}
+
+// A link that something else dials has no VPN server that could be silent.
+func TestTitleOfALinkThatIsDialled(t *testing.T) {
+	for linkType, want := range map[string]map[Language]string{
+		"interface": {English: "nothing answers through the link", Japanese: "リンクの先から応答がありません"},
+		"openvpn":   {English: "the VPN server does not answer", Japanese: "VPN サーバーが応答しません"},
+	} {
+		b := NewBoard("gw-042", "0.1.0", "link")
+		b.Set("link", Update{State: Down, Reason: ReasonNoAnswer, Facts: Facts{"type": linkType}})
+		for language, title := range want {
+			s := b.Snapshot()
+			if got := s.In(language).FixFirst.Title; got != title {
+				t.Errorf("%s: title %q, want %q", linkType, got, title)
+			}
+			if text := Text(s, TextOptions{Language: language}); !strings.Contains(text, title) {
+				t.Errorf("%s: the screen says\n%s", linkType, text)
+			}
+		}
 	}
 }

@@ -126,7 +126,7 @@ func (c *catalogue) verdict(s Snapshot, o TextOptions) string {
 	if f.Reason == ReasonNotConfigured {
 		word = c.words.NotConfigured
 	}
-	title := c.lookup(f.Stage, f.Reason).title
+	title := c.title(s, f)
 	text := fmt.Sprintf(c.words.VerdictFor, word, c.age(s.Now.Sub(s.Since)), title)
 	if s.Since.IsZero() {
 		text = fmt.Sprintf(c.words.Verdict, word, title)

@@ -20,7 +20,7 @@ func (s Snapshot) In(l Language) Snapshot {
 	}
 	if f := s.FixFirst; f != nil {
 		translated := *f
-		translated.Title, translated.Hint = c.lookup(f.Stage, f.Reason).title, c.hint(f)
+		translated.Title, translated.Hint = c.title(s, f), c.hint(f)
 		s.FixFirst = &translated
 	}
 	return s
