@@ -50,7 +50,7 @@ func namelessRows() []Row {
 	}
 	reconnected := nameless("emptied, VPN reconnects", "`: > /etc/resolv.conf`; once the agent has put it back, the VPN's session is ended",
 		emptyThrough, endSession)
-	reconnected.Want = lostForMs
+	reconnected.Passes = true
 	return []Row{
 		reconnected,
 		killed("emptied", "`: > /etc/resolv.conf`, through the agent's link", emptyThrough),
