@@ -62,7 +62,7 @@ func pathFaults() []fault {
 			inject: func(_ context.Context, w world) error { return w.Unplug() },
 			lift:   func(_ context.Context, w world) error { return w.Plug() }},
 		{name: "uplink address changes",
-			note: "OpenVPN's packets just come from the new address; the agent makes the connection anew, which takes a second.",
+			note: "OpenVPN's packets just come from the new address; the agent makes the connection anew.",
 			how:  "eth0 gets another address of its LAN, and then loses the old one", expect: 30 * time.Second, rounds: rounds, inject: changeAddress},
 		{name: "VPC resolver dead for 30 s",
 			note: "Nobody needs it while the session stands; the stack never knows, the agent says it.",
