@@ -118,6 +118,9 @@ func TestNothingIsLeftAfterSIGKILL(t *testing.T) {
 
 // runHelper is the other side of TestNothingIsLeftAfterSIGKILL.
 func runHelper() int {
+	if os.Getenv(helperEnv) == inChroot {
+		return writeInNode()
+	}
 	l, err := Start(context.Background(), Options{})
 	if err != nil {
 		io.WriteString(os.Stderr, err.Error()+"\n")

@@ -43,24 +43,33 @@ func onThread(fn func()) {
 	<-done
 }
 
-// namespaces holds open descriptors of a process's namespaces.
-type namespaces map[namespace]*os.File
+// namespaces holds open descriptors of a process's namespaces and of its root
+// directory.
+type namespaces struct {
+	root  *os.File
+	files map[namespace]*os.File
+}
 
-func openNamespaces(pid int, kinds ...namespace) (namespaces, error) {
-	set := namespaces{}
+func openNamespaces(pid int, kinds ...namespace) (set namespaces, err error) {
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	set.files = map[namespace]*os.File{}
+	if set.root, err = os.OpenFile(filepath.Join(dir, "root"), unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
+		return set, fmt.Errorf("opening a root directory: %w", err)
+	}
 	for _, kind := range kinds {
-		f, err := os.Open(filepath.Join("/proc", strconv.Itoa(pid), "ns", kind.name))
+		f, err := os.Open(filepath.Join(dir, "ns", kind.name))
 		if err != nil {
 			set.close()
-			return nil, fmt.Errorf("opening a namespace: %w", err)
+			return namespaces{}, fmt.Errorf("opening a namespace: %w", err)
 		}
-		set[kind] = f
+		set.files[kind] = f
 	}
 	return set, nil
 }
 
 func (set namespaces) close() {
-	for _, f := range set {
+	set.root.Close()
+	for _, f := range set.files {
 		f.Close()
 	}
 }
@@ -74,9 +83,23 @@ func (set namespaces) enter(kinds ...namespace) error {
 		return fmt.Errorf("leaving the shared file system state: %w", err)
 	}
 	for _, kind := range kinds {
-		if err := unix.Setns(int(set[kind].Fd()), kind.flag); err != nil {
+		if err := unix.Setns(int(set.files[kind].Fd()), kind.flag); err != nil {
 			return fmt.Errorf("entering the %s namespace: %w", kind.name, err)
+		}
+		if kind == nsMnt {
+			if err := set.enterRoot(); err != nil {
+				return fmt.Errorf("entering the root directory: %w", err)
+			}
 		}
 	}
 	return nil
+}
+
+// enterRoot makes the process's root this thread's. In a chroot it is another one
+// than the mount namespace's, into which setns(2) leads: there, /etc is the host's.
+func (set namespaces) enterRoot() error {
+	if err := unix.Fchdir(int(set.root.Fd())); err != nil {
+		return err
+	}
+	return unix.Chroot(".")
 }

@@ -71,7 +71,7 @@ func shell(args []string) error {
 		return err
 	}
 	// The lab's own init is 1 in there, and the host name its node's.
-	argv := append([]string{"nsenter", "-t", strconv.Itoa(pid), "-n", "-m", "-p", "-u", "--"}, args...)
+	argv := append([]string{"nsenter", "-t", strconv.Itoa(pid), "-n", "-m", "-r", "-p", "-u", "--"}, args...)
 	env := append(os.Environ(),
 		"EDGEAGENT_RUNTIME_DIR="+state.Dir+"/device/run",
 		"PATH="+state.Dir+"/device:"+os.Getenv("PATH"),
