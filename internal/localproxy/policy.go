@@ -81,7 +81,7 @@ func def[T comparable](field *T, value T) {
 // retryAfter draws the time to wait after the given number of failures in a
 // row, at least one.
 func (p Policy) retryAfter(failures int) time.Duration {
-	grown := 2 * float64(p.RetryMin) * math.Pow(retryGrowth, float64(failures))
+	grown := 2 * float64(p.RetryMin) * math.Pow(retryGrowth, float64(failures-1))
 	limit := time.Duration(min(grown, float64(p.RetryMax)))
 	return p.RetryMin + rand.N(max(limit-p.RetryMin, 1))
 }
