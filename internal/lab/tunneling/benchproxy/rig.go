@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,6 +32,7 @@ const serviceName = "data.tunneling.iot.bench-1.amazonaws.com"
 type rig struct {
 	wire  *tunneling.Wire
 	child *exec.Cmd
+	ended chan error // gets the child's end
 }
 
 // service is the double, listening on loopback.
@@ -107,14 +109,25 @@ func (b *bench) certificate() (certificate tls.Certificate, roots string, err er
 	return certificate, roots, err
 }
 
-// start runs the child as the agent does, but for the events.
+// start runs the child as the agent does, but for the events. The kernel kills it
+// with the thread that started it, which therefore waits for it.
 func (r *rig) start(binary, token string, args ...string) error {
 	args = append([]string{"localproxy", "-v", "1", "--endpoint-address", "127.0.0.1"}, args...)
 	r.child = exec.Command(binary, args...)
 	r.child.Env = append(os.Environ(), "AWSIOT_TUNNEL_ACCESS_TOKEN="+token)
 	r.child.Stdout, r.child.Stderr = os.Stderr, os.Stderr
 	r.child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return r.child.Start()
+	started := make(chan error, 1)
+	r.ended = make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := r.child.Start()
+		if started <- err; err == nil {
+			r.ended <- r.child.Wait()
+		}
+	}()
+	return <-started
 }
 
 // close ends the child in order.
@@ -122,7 +135,7 @@ func (r *rig) close() error {
 	if err := r.child.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return r.child.Wait()
+	return <-r.ended
 }
 
 // cpu is the processor time that the child has used: the sum over its threads,
