@@ -3,6 +3,8 @@ package soak
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"edgeagent/internal/lab/faults"
 	"edgeagent/internal/status"
@@ -60,13 +62,25 @@ func TestWell(t *testing.T) {
 	}
 }
 
-// TestBound: only the world's own timers are waited for longer.
+// TestBound: only the world's own timers are waited for longer, and what the agent
+// takes for another device that it has met.
 func TestBound(t *testing.T) {
-	ours, worlds := step{}, step{row: faults.Row{World: "a rival"}}
-	if got := (round{steps: []step{ours, ours}}).bound(); got != wellBound {
-		t.Errorf("%s without a timer of the world's", got)
-	}
-	if got := (round{steps: []step{ours, worlds}}).bound(); got != worldBound {
-		t.Errorf("%s with one", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := new(soak)
+		ours, worlds := step{}, step{row: faults.Row{World: "a timer"}}
+		rival := step{row: faults.Row{Want: []faults.Want{{Stage: "broker", Reason: status.ReasonTakenOver}}}}
+		bound := func(want time.Duration, steps ...step) {
+			t.Helper()
+			if got := s.bound(round{steps: steps}); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		}
+		bound(wellBound, ours, ours)
+		bound(worldBound, ours, worlds)
+		bound(worldBound, rival)
+		time.Sleep(suspects - time.Second)
+		bound(worldBound, ours)
+		time.Sleep(time.Second)
+		bound(wellBound, ours)
+	})
 }

@@ -179,8 +179,8 @@ const head = `# Soak
 A gateway of the lab, with a SIM behind the VPN, to which everything happens at random: every fault of the
 [fault matrix](reliability.md) that may happen again and again, two of them at a time now and then, tunnels with data in them, floods of
 notifications, reloads, questions, and the daemon killed. A message at QoS 1 goes to the device twice a second all the time. After each round
-all must be well again within two minutes (five where a timer of the world's own rules, see there), without help; nothing of the device may be seen in the open; other programs must find the endpoint
-at its private address. At the end the agent must hold what it held after the first round, and no message may be missing.
+all must be well again within two minutes (five where a timer of the world's own rules, see there, and for ten minutes after another device had the same
+client id), without help; nothing of the device may be seen in the open; other programs must find the endpoint at its private address. At the end the agent must hold what it held after the first round, and no message may be missing.
 
     make soak HOURS=1 SEED=42
 

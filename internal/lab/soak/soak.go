@@ -36,13 +36,14 @@ type Options struct {
 type soak struct {
 	Options
 	*faults.Rig
-	began  time.Time
-	stream *stream
-	result Result
-	seen   int          // sightings of the capture up to now
-	first  leaks.Census // after the first calm
-	waits  []wait       // of the recovery that goes on
-	stuck  bool         // it makes no sense to go on
+	began   time.Time
+	stream  *stream
+	result  Result
+	seen    int          // sightings of the capture up to now
+	first   leaks.Census // after the first calm
+	waits   []wait       // of the recovery that goes on
+	rivalry time.Time    // when another device last had our client id
+	stuck   bool         // it makes no sense to go on
 }
 
 // Run brings a lab up and has everything happen in it until the duration is over.
