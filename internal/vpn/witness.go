@@ -23,9 +23,10 @@ const (
 	// silent. Shorter than meteredProbe, after which traffic proves nothing.
 	hearAgain = 2 * time.Minute
 	// anewAfter is how long a path that loses what is sent into it is left as it
-	// is. The server's own ping-restart, 40 s on AWS, has then ended the session, and
-	// a new one comes from another port, which gets past a NAT that has gone wrong.
-	anewAfter = 10 * time.Second
+	// is: for one more probe. The server's own ping-restart, 40 s on AWS, is about to
+	// end the session, after which no probe is answered however good the path; and a
+	// new one comes from another port, which gets past a NAT that has gone wrong.
+	anewAfter = seekSpacing
 )
 
 // hearing is the questioning of witnesses on one link. Only its loop touches it.
