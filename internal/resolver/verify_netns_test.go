@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -164,10 +165,14 @@ func resolvConf(t *testing.T, server string) {
 
 func TestOSLookupAsksAsOtherProgramsDo(t *testing.T) {
 	inNetns(t, func(t *testing.T) {
-		_, far := farSide(t)
+		here, err := netns.Get()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer here.Close()
 		asked := make(chan string, 8)
 		var gone atomic.Bool
-		resolverAt(t, far, "10.0.0.2", func(w dns.ResponseWriter, q *dns.Msg) {
+		resolverAt(t, here, "127.0.0.53", func(w dns.ResponseWriter, q *dns.Msg) {
 			asked <- q.Question[0].String()
 			if gone.Load() {
 				_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeNameError))
@@ -175,7 +180,7 @@ func TestOSLookupAsksAsOtherProgramsDo(t *testing.T) {
 			}
 			answerWith("198.51.100.80", "198.51.100.81")(w, q)
 		})
-		resolvConf(t, "10.0.0.2")
+		resolvConf(t, "127.0.0.53")
 		for range 2 {
 			addrs, err := osLookup(t.Context(), testHost)
 			if err != nil || joinAddrs(sortAddrs(addrs)) != "198.51.100.80, 198.51.100.81" {
@@ -194,6 +199,36 @@ func TestOSLookupAsksAsOtherProgramsDo(t *testing.T) {
 		one := ";" + testHost + ".\tIN\t A"
 		if want := []string{one, one, one}; !slices.Equal(questions, want) {
 			t.Errorf("asked %q, want %q", questions, want)
+		}
+	})
+}
+
+// The look must not be the leak, whatever the file says by the time it is read.
+func TestOSLookupTellsNobodyElse(t *testing.T) {
+	inNetns(t, func(t *testing.T) {
+		_, far := farSide(t)
+		var asked atomic.Int32
+		resolverAt(t, far, "10.0.0.2", func(w dns.ResponseWriter, q *dns.Msg) {
+			asked.Add(1)
+			answerWith("198.51.100.80")(w, q)
+		})
+		resolvConf(t, "10.0.0.2")
+		addrs, err := osLookup(t.Context(), testHost)
+		if err == nil || !strings.Contains(err.Error(), "10.0.0.2 is not on this device") || asked.Load() > 0 {
+			t.Errorf("got %v, %v; the server was asked %d times", addrs, err, asked.Load())
+		}
+	})
+}
+
+func TestOnDevice(t *testing.T) {
+	inNetns(t, func(t *testing.T) {
+		device(t, "eavd", "192.168.1.7/24")
+		for addr, want := range map[string]bool{
+			"127.0.0.153": true, "::1": true, "192.168.1.7": true, "192.168.1.1": false, "8.8.8.8": false, "2001:db8::1": false,
+		} {
+			if got := onDevice(netip.MustParseAddr(addr)); got != want {
+				t.Errorf("%s: %t", addr, got)
+			}
 		}
 	})
 }

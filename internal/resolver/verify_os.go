@@ -29,12 +29,38 @@ const (
 // osLookup asks as other programs do: /etc/hosts, then the servers of
 // /etc/resolv.conf. Only for IPv4, see askOne. Go's resolver keeps no cache.
 func osLookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	r := &net.Resolver{PreferGo: true}
+	r := &net.Resolver{PreferGo: true, Dial: dialOnDevice}
 	addrs, err := r.LookupNetIP(ctx, "ip4", dns.Fqdn(host)) // rooted: no search list
 	for i := range addrs {
 		addrs[i] = addrs[i].Unmap()
 	}
 	return addrs, err
+}
+
+// dialOnDevice keeps the question on this device, where the OS's resolver is as long
+// as it asks the agent. The file may name the site's own again by the time it is
+// read: when the agent is being stopped, or when somebody has just rewritten it.
+func dialOnDevice(ctx context.Context, network, address string) (net.Conn, error) {
+	server, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if !onDevice(server.Addr()) {
+		return nil, fmt.Errorf("%s is not on this device, and is not told the name", server.Addr())
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
+}
+
+// onDevice reports whether packets to the address stay on this device.
+func onDevice(a netip.Addr) bool {
+	if a.IsLoopback() {
+		return true
+	}
+	own, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(own, func(n net.Addr) bool {
+		prefix, err := netip.ParsePrefix(n.String())
+		return err == nil && prefix.Addr() == a.WithZone("")
+	})
 }
 
 // osView is what other programs on the device get for the endpoint's name.
