@@ -220,13 +220,13 @@ func TestOSLookupTellsNobodyElse(t *testing.T) {
 	})
 }
 
-func TestOnDevice(t *testing.T) {
+func TestOnThisDevice(t *testing.T) {
 	inNetns(t, func(t *testing.T) {
 		device(t, "eavd", "192.168.1.7/24")
 		for addr, want := range map[string]bool{
 			"127.0.0.153": true, "::1": true, "192.168.1.7": true, "192.168.1.1": false, "8.8.8.8": false, "2001:db8::1": false,
 		} {
-			if got := onDevice(netip.MustParseAddr(addr)); got != want {
+			if got := onThisDevice(netip.AddrPortFrom(netip.MustParseAddr(addr), 53)); got != want {
 				t.Errorf("%s: %t", addr, got)
 			}
 		}

@@ -45,22 +45,10 @@ func dialOnDevice(ctx context.Context, network, address string) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	if !onDevice(server.Addr()) {
+	if !onThisDevice(server) {
 		return nil, fmt.Errorf("%s is not on this device, and is not told the name", server.Addr())
 	}
 	return new(net.Dialer).DialContext(ctx, network, address)
-}
-
-// onDevice reports whether packets to the address stay on this device.
-func onDevice(a netip.Addr) bool {
-	if a.IsLoopback() {
-		return true
-	}
-	own, err := net.InterfaceAddrs()
-	return err == nil && slices.ContainsFunc(own, func(n net.Addr) bool {
-		prefix, err := netip.ParsePrefix(n.String())
-		return err == nil && prefix.Addr() == a.WithZone("")
-	})
 }
 
 // osView is what other programs on the device get for the endpoint's name.
