@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ const vpcPrefix = "10.0."
 // done, and measures what the agent holds once the round is put away.
 func (s *soak) calm(ctx context.Context, r round) error {
 	after := r.names()
+	s.meet(r)
 	took, err := s.served(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -64,21 +66,20 @@ func (s *soak) calm(ctx context.Context, r round) error {
 	return s.measure(ctx, took)
 }
 
+// meet notes whether another device with the same client id was in the round.
+func (s *soak) meet(r round) {
+	if slices.ContainsFunc(r.steps, func(step step) bool { return isRival(step.row) }) {
+		s.rivalry = time.Now()
+	}
+}
+
 // bound is how long it may take until all is well again after the round.
 func (s *soak) bound(r round) time.Duration {
-	bound := wellBound
-	for _, step := range r.steps {
-		if isRival(step.row) {
-			s.rivalry = time.Now()
-		}
-		if step.row.World != "" {
-			bound = worldBound
-		}
-	}
-	if !s.rivalry.IsZero() && time.Since(s.rivalry) < suspects {
+	suspected := !s.rivalry.IsZero() && time.Since(s.rivalry) < suspects
+	if suspected || slices.ContainsFunc(r.steps, func(step step) bool { return step.row.World != "" }) {
 		return worldBound
 	}
-	return bound
+	return wellBound
 }
 
 // isRival reports whether the row is another device with the same client id.

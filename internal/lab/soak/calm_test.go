@@ -71,7 +71,9 @@ func TestBound(t *testing.T) {
 		rival := step{row: faults.Row{Want: []faults.Want{{Stage: "broker", Reason: status.ReasonTakenOver}}}}
 		bound := func(want time.Duration, steps ...step) {
 			t.Helper()
-			if got := s.bound(round{steps: steps}); got != want {
+			r := round{steps: steps}
+			s.meet(r)
+			if got := s.bound(r); got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
 		}
