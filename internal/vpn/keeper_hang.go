@@ -7,6 +7,9 @@ import (
 	"edgeagent/internal/status"
 )
 
+// harmless is of all management commands the one without an effect, in every version.
+const harmless = "pid"
+
 // spoke notes a sign of life of the process: any line of its management socket,
 // where the counters alone come every bytecountEvery once it is connected.
 func (k *keeper) spoke(now time.Time) {
@@ -24,7 +27,7 @@ func (k *keeper) doubt(now time.Time) {
 	case !k.questioned:
 		k.questioned = true
 		k.timers.set(speechTimer, now.Add(replyLimit))
-		k.command("pid") // of all commands the one without an effect, in every version
+		k.command(harmless)
 	default:
 		text := fmt.Sprintf("openvpn (pid %d) hangs: it has said nothing for %s", k.proc.PID(), speechLimit+replyLimit)
 		k.blame(now, cause{status.ReasonProcessExited, text, "", fast})
